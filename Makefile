@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+# make            the three programs in build/
+# make check      the quick rings (unit, golden); scripts/test runs them all
+# make bench      speed, as ratios to native
+# make install    PREFIX, DESTDIR
+VERSION := 0.1.0
+
+PREFIX ?= /usr/local
+bindir ?= $(PREFIX)/bin
+datadir ?= $(PREFIX)/share
+mandir ?= $(datadir)/man
+sysconfdir ?= /etc
+DESTDIR ?=
+
+BUILD ?= build
+CC ?= cc
+PKG_CONFIG ?= pkg-config
+INSTALL ?= install
+CFLAGS ?= -O2 -g
+
+V ?= 0
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+
+cc-option = $(shell $(CC) -Werror $(1) -x c -c /dev/null -o /dev/null 2>/dev/null && echo '$(1)')
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
+	-Wpointer-arith -Wcast-qual -Wundef -Wimplicit-fallthrough $(if $(WERROR),-Werror)
+# A sanitizer build and _FORTIFY_SOURCE do not go together.
+ifeq ($(SANITIZE),)
+HARDEN := -U_FORTIFY_SOURCE $(call cc-option,-D_FORTIFY_SOURCE=3) -fstack-protector-strong \
+	$(call cc-option,-fstack-clash-protection) $(call cc-option,-fcf-protection=full) \
+	$(call cc-option,-ftrivial-auto-var-init=zero)
+else
+HARDEN := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+PROJECT_CPPFLAGS := -D_GNU_SOURCE -DGAE_RUN_VERSION='"$(VERSION)"' -DGAE_RUN_DATADIR='"$(datadir)/gae-run"' \
+	-DGAE_RUN_SYSCONFDIR='"$(sysconfdir)/gae-run"' -Isupervisor -I.
+PROJECT_CFLAGS := -std=c11 -fPIE -pthread -fno-strict-overflow -fno-delete-null-pointer-checks \
+	-ffile-prefix-map=$(CURDIR)=. $(WARN) $(HARDEN)
+PROJECT_LDFLAGS := -pie -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code -Wl,--as-needed
+
+LIBS_CAP := $(shell $(PKG_CONFIG) --libs libcap 2>/dev/null || echo -lcap)
+LIBS_CARES := $(shell $(PKG_CONFIG) --libs libcares 2>/dev/null || echo -lcares)
+
+src = $(sort $(wildcard $(addsuffix /*.c,$(1))))
+MAINS := launcher/main.c supervisor/main.c supervisor/policy/gae_policy.c
+SHARED := $(call src,supervisor/shared/base supervisor/shared/wire)
+LAUNCHER := $(filter-out $(MAINS),$(call src,launcher))
+ENGINE := $(filter-out $(MAINS),$(call src,supervisor/net supervisor/policy))
+SUPERVISOR := $(filter-out $(MAINS),$(call src,supervisor supervisor/sys))
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+PROGRAMS := $(BUILD)/gae-run $(BUILD)/gae-supervisor $(BUILD)/gae-policy
+
+.PHONY: all
+all: $(PROGRAMS)
+
+$(BUILD)/gae-run: $(call obj,launcher/main.c $(LAUNCHER) $(SHARED))
+$(BUILD)/gae-run: LIBS = $(LIBS_CAP)
+$(BUILD)/gae-supervisor: $(call obj,supervisor/main.c $(SUPERVISOR) $(ENGINE) $(SHARED))
+$(BUILD)/gae-supervisor: LIBS = $(LIBS_CARES) $(LIBS_CAP)
+$(BUILD)/gae-policy: $(call obj,supervisor/policy/gae_policy.c $(ENGINE) $(SHARED))
+$(BUILD)/gae-policy: LIBS = $(LIBS_CARES)
+
+$(PROGRAMS):
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(PROJECT_CFLAGS) $(LDFLAGS) $(PROJECT_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(PROJECT_CPPFLAGS) $(CFLAGS) $(PROJECT_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Rebuild when compiler or flags change.
+FLAGS := $(CC) $(CPPFLAGS) $(PROJECT_CPPFLAGS) $(CFLAGS) $(PROJECT_CFLAGS) $(LDFLAGS)
+.PHONY: force
+$(BUILD)/flags: force
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(FLAGS))' >$@
+
+# --- tests: every tests/unit/*.c is a Criterion suite; one binary a ring ---
+LIBRARY := $(BUILD)/libgae.a
+$(LIBRARY): $(call obj,$(SUPERVISOR) $(ENGINE) $(SHARED) $(LAUNCHER))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+TEST_LIB := $(call src,tests/lib)
+$(BUILD)/tests/unit: $(call obj,$(call src,tests/unit) $(TEST_LIB)) $(LIBRARY)
+$(BUILD)/tests/live: $(call obj,$(call src,tests/live) $(TEST_LIB)) $(LIBRARY)
+$(BUILD)/tests/unit $(BUILD)/tests/live:
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(PROJECT_CFLAGS) $(LDFLAGS) $(PROJECT_LDFLAGS) -o $@ $^ \
+		-lcriterion $(LIBS_CARES) $(LIBS_CAP) -lseccomp
+
+# --- small programs of the tests, one file each: tests/programs/NAME.c -> build/tests/programs/NAME ---
+TEST_PROGRAMS := $(patsubst tests/programs/%.c,$(BUILD)/tests/programs/%,$(call src,tests/programs))
+.PHONY: test-programs
+test-programs: $(TEST_PROGRAMS)
+$(BUILD)/tests/programs/%: tests/programs/%.c $(BUILD)/flags
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -D_GNU_SOURCE -Isupervisor $(CFLAGS) -std=c11 -pthread $(filter-out -Wcast-qual,$(WARN)) -o $@ \
+		$(filter %.c %.o,$^) $(if $(filter %.o,$^),-fPIE $(PROJECT_LDFLAGS))
+# It speaks the wire, and so is made of the same code.
+$(BUILD)/tests/programs/fake_supervisor: $(call obj,$(SHARED))
+
+# --- benchmarks of one part in-process: tests/bench/NAME.c -> build/tests/bench/NAME ---
+BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(call src,tests/bench))
+.PHONY: bench-programs
+bench-programs: $(BENCHES)
+$(BENCHES): $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIBRARY)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(PROJECT_CFLAGS) $(LDFLAGS) $(PROJECT_LDFLAGS) -o $@ $^ $(LIBS_CARES) $(LIBS_CAP)
+
+# --- fuzz targets: tests/fuzz/NAME.c, clang's libFuzzer, corpus in tests/fuzz/corpus/NAME ---
+# All of it in build-fuzz, with clang and flags of its own, whatever this make was called with.
+FUZZERS := $(patsubst tests/fuzz/%.c,build-fuzz/%,$(call src,tests/fuzz))
+FUZZ_SECONDS ?= 600
+.PHONY: fuzzers fuzz
+ifeq ($(BUILD),build-fuzz)
+fuzzers: $(FUZZERS)
+$(FUZZERS): build-fuzz/%: build-fuzz/obj/tests/fuzz/%.o $(LIBRARY)
+	$(call say,FUZZ,$@)
+	$(Q)$(CC) $(CFLAGS) $(PROJECT_CFLAGS) $(PROJECT_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_CARES) $(LIBS_CAP)
+else
+fuzzers:
+	+$(Q)$(MAKE) --no-print-directory BUILD=build-fuzz CC=clang CFLAGS='-O1 -g' \
+		SANITIZE=fuzzer-no-link,address,undefined fuzzers
+endif
+fuzz: fuzzers
+	$(Q)scripts/fuzz $(FUZZ_SECONDS) $(FUZZERS)
+
+.PHONY: check lint format bench golden-update clean
+check: all $(BUILD)/tests/unit
+	$(Q)$(BUILD)/tests/unit
+	$(Q)BUILD=$(BUILD) tests/golden/run
+
+lint:
+	$(Q)scripts/lint
+
+format:
+	$(Q)clang-format -i $$(git ls-files '*.c' '*.h')
+
+bench: all test-programs bench-programs
+	$(Q)scripts/bench
+
+golden-update: all
+	$(Q)UPDATE=1 tests/golden/run
+
+clean:
+	$(Q)rm -rf $(BUILD) build-fuzz build-asan build-clang build-install
+
+# --- install ---
+MAN1 := $(sort $(wildcard launcher/*.1 supervisor/*.1 supervisor/policy/*.1))
+MAN5 := $(sort $(wildcard supervisor/policy/*.5))
+.PHONY: install uninstall
+install: all
+	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(datadir)/gae-run/policy.d/examples \
+		$(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 $(DESTDIR)$(sysconfdir)/gae-run/policy.d
+	$(INSTALL) -m 755 $(PROGRAMS) $(DESTDIR)$(bindir)
+	$(INSTALL) -m 644 $(sort $(filter-out policy.d/examples,$(wildcard policy.d/*))) $(DESTDIR)$(datadir)/gae-run/policy.d
+	$(INSTALL) -m 644 $(sort $(wildcard policy.d/examples/*)) $(DESTDIR)$(datadir)/gae-run/policy.d/examples
+	$(if $(MAN1),$(INSTALL) -m 644 $(MAN1) $(DESTDIR)$(mandir)/man1)
+	$(if $(MAN5),$(INSTALL) -m 644 $(MAN5) $(DESTDIR)$(mandir)/man5)
+	$(INSTALL) -D -m 644 launcher/completion.bash $(DESTDIR)$(datadir)/bash-completion/completions/gae-run
+	$(INSTALL) -D -m 644 launcher/completion.zsh $(DESTDIR)$(datadir)/zsh/site-functions/_gae-run
+	$(INSTALL) -D -m 644 launcher/completion.fish $(DESTDIR)$(datadir)/fish/vendor_completions.d/gae-run.fish
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(bindir)/,$(notdir $(PROGRAMS)))
+	rm -rf $(DESTDIR)$(datadir)/gae-run
+	rm -f $(DESTDIR)$(datadir)/bash-completion/completions/gae-run \
+		$(DESTDIR)$(datadir)/zsh/site-functions/_gae-run \
+		$(DESTDIR)$(datadir)/fish/vendor_completions.d/gae-run.fish
+	rmdir --ignore-fail-on-non-empty $(DESTDIR)$(sysconfdir)/gae-run/policy.d && \
+		rmdir --ignore-fail-on-non-empty $(DESTDIR)$(sysconfdir)/gae-run || :
+	rm -f $(addprefix $(DESTDIR)$(mandir)/man1/,$(notdir $(MAN1))) $(addprefix $(DESTDIR)$(mandir)/man5/,$(notdir $(MAN5)))
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
