@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* escape_text() and escape_json() on any bytes: bounds, and nothing dangerous comes out. */
+#include "shared/base/escape.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(const char *out, size_t length, size_t room, int json)
+{
+	if (length >= room || strlen(out) != length)
+		abort();
+	for (size_t i = 0; i < length; i++) {
+		unsigned char c = (unsigned char)out[i];
+
+		if (c < 0x20 || c == 0x7f || (!json && c > 0x7f))
+			abort();
+		if (c != '"' && c != '\\')
+			continue;
+		if (c == '"' || !out[i + 1])
+			abort(); /* a bare quote, or half an escape */
+		i++;
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	size_t room;
+	char *out;
+
+	if (size < 1)
+		return 0;
+	room = 1 + data[0];
+	out = malloc(room); /* on the heap and exact, so that one byte too many is seen */
+	if (!out)
+		return 0;
+	check(out, escape_text(out, room, (const char *)data + 1, size - 1), room, 0);
+	check(out, escape_json(out, room, (const char *)data + 1, size - 1), room, 1);
+	free(out);
+	return 0;
+}
