@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/names.h"
+
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The name servers of a resolv.conf with @text, as words. */
+static const char *servers(const char *text, size_t max)
+{
+	char path[] = "/tmp/gae-resolv-XXXXXX";
+	static char out[512];
+	struct net_addr addr[16];
+	int fd = mkstemp(path);
+	size_t n;
+
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+	n = names_system_resolvers(path, addr, max);
+	unlink(path);
+	out[0] = '\0';
+	for (size_t i = 0; i < n; i++) {
+		char word[INET6_ADDRSTRLEN];
+
+		inet_ntop(addr[i].family, addr[i].bytes, word, sizeof(word));
+		if (i)
+			strcat(out, " ");
+		strcat(out, word);
+	}
+	return out;
+}
+
+Test(names_system_resolvers, reads_ipv4_and_ipv6_in_order)
+{
+	cr_expect_str_eq(servers("nameserver 192.0.2.1\nnameserver\t2001:db8::53\n", 16),
+			 "192.0.2.1 2001:db8::53");
+	cr_expect_str_eq(servers("nameserver 192.0.2.1", 16), "192.0.2.1");
+}
+
+Test(names_system_resolvers, skips_comments_other_keywords_and_what_it_cannot_read)
+{
+	cr_expect_str_eq(servers("# nameserver 192.0.2.1\n;nameserver 192.0.2.2\n"
+				 "search nameserver 192.0.2.3\noptions ndots:2\n"
+				 "nameserver192.0.2.4\n nameserver 192.0.2.5\n"
+				 "nameserver dns.example\nnameserver\nnameserver 192.0.2.300\n"
+				 "nameserver 192.0.2.6\n",
+				 16),
+			 "192.0.2.6");
+}
+
+Test(names_system_resolvers, ignores_scope_trailing_comment_and_carriage_return)
+{
+	cr_expect_str_eq(servers("nameserver fe80::1%eth0\r\nnameserver 192.0.2.1 # office\n"
+				 "nameserver   192.0.2.2;home\n",
+				 16),
+			 "fe80::1 192.0.2.1 192.0.2.2");
+}
+
+Test(names_system_resolvers, means_loopback_by_the_unspecified_address)
+{
+	cr_expect_str_eq(servers("nameserver 0.0.0.0\n", 16), "127.0.0.1");
+}
+
+Test(names_system_resolvers, falls_back_to_loopback)
+{
+	struct net_addr addr;
+
+	cr_expect_str_eq(servers("", 16), "127.0.0.1");
+	cr_expect_eq(names_system_resolvers("/nonexistent/resolv.conf", &addr, 1), 1);
+	cr_expect_eq(addr.family, AF_INET);
+	cr_expect_eq(memcmp(addr.bytes, "\177\0\0\1", 4), 0);
+}
+
+Test(names_system_resolvers, keeps_within_the_callers_room)
+{
+	cr_expect_str_eq(servers("nameserver 192.0.2.1\nnameserver 192.0.2.2\n", 1), "192.0.2.1");
+	cr_expect_str_eq(servers("", 0), "");
+}
+
+Test(names, nothing_is_known_or_looked_up_before_it_is_started)
+{
+	static const char *const list[] = {"a.test"};
+	struct names *names = names_new(&(struct names_config){.names = list, .n_names = 1});
+	struct net_addr addr = {.family = AF_INET, .bytes = {192, 0, 2, 1}};
+
+	cr_assert_not_null(names);
+	cr_expect_geq(names_fd(names), 0);
+	cr_expect_eq(names_ask(names, 0, &addr), NAMES_UNKNOWN);
+	cr_expect_eq(names_of(names, &addr), UINT32_MAX);
+	cr_expect_eq(names_timeout_ms(names), -1);
+	cr_expect_str_eq(names_error(names, 0), "");
+	names_run(names);
+	names_free(names);
+	names_free(NULL);
+}
