@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy/command.h"
+#include "policy/explain.h"
+#include "policy/sockopt_names.h"
+
+#include "net/names.h"
+#include "shared/base/log.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOOKUP_MS 5000 /* one look-up of a name in a rule */
+
+struct explainer {
+	const struct plan *plan;
+	struct names *names;
+	bool label_lines; /* several lines: each begins with its address */
+};
+
+static void names_done(void *context, uint32_t name)
+{
+	(void)context;
+	(void)name;
+}
+
+static enum name_answer ask(void *context, uint32_t name, const struct net_addr *addr)
+{
+	switch (names_ask(context, name, addr)) {
+	case NAMES_YES:
+		return NAME_YES;
+	case NAMES_NO:
+		return NAME_NO;
+	case NAMES_UNKNOWN:
+		break;
+	}
+	return NAME_UNKNOWN;
+}
+
+static void look_up(struct names *names, const char *text, uint32_t name)
+{
+	names_start(names, name);
+	if (names_wait(names, name, LOOKUP_MS))
+		log_warn("%s: no answer within %d s", text, LOOKUP_MS / 1000);
+	else if (*names_error(names, name))
+		log_warn("%s: %s", text, names_error(names, name));
+}
+
+/* Each name is looked up at most once, so this ends. */
+static struct verdict decide(const struct explainer *explainer, const struct explain_url *url,
+			     const struct net_addr *addr)
+{
+	struct name_view view = {ask, explainer->names};
+	struct net_endpoint to = {*addr, url->port};
+	struct verdict verdict;
+
+	for (size_t i = 0; i <= explainer->plan->n_names; i++) {
+		verdict = decide_destination(explainer->plan, url->transport, &to, &view);
+		if (verdict.kind != VERDICT_NEEDS_NAME)
+			break;
+		look_up(explainer->names, explainer->plan->names[verdict.name], verdict.name);
+	}
+	return verdict;
+}
+
+static int explain_address(const struct explainer *explainer, const struct explain_url *url,
+			   const struct net_addr *addr)
+{
+	struct net_endpoint to = {*addr, url->port};
+	struct verdict verdict = decide(explainer, url, addr);
+	char text[NET_ADDR_TEXT_MAX];
+
+	if (explainer->label_lines || !url->is_address)
+		printf("%s://%s  ", url->transport == TRANSPORT_TCP ? "tcp" : "udp",
+		       net_endpoint_format(&to, text));
+	explain_verdict(explainer->plan, &verdict, stdout);
+	putchar('\n');
+	return verdict.kind == VERDICT_ALLOW ? 0 : 1;
+}
+
+static struct net_addr from_sockaddr(const struct sockaddr *sockaddr)
+{
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+
+	if (sockaddr->sa_family == AF_INET) {
+		memcpy(&v4, sockaddr, sizeof(v4));
+		return net_addr_from_v4(&v4.sin_addr);
+	}
+	memcpy(&v6, sockaddr, sizeof(v6));
+	return net_addr_from_v6(&v6.sin6_addr, v6.sin6_scope_id);
+}
+
+/* Every address behind the name, as a program would find them. */
+static int explain_host(const struct explainer *explainer, const struct explain_url *url)
+{
+	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *list;
+	int error = getaddrinfo(url->host, NULL, &hints, &list), status = 0;
+
+	if (error) {
+		log_error("%s: %s", url->host, gai_strerror(error));
+		return COMMAND_FAILED;
+	}
+	for (const struct addrinfo *info = list; info; info = info->ai_next) {
+		struct net_addr addr;
+
+		if (info->ai_family != AF_INET && info->ai_family != AF_INET6)
+			continue;
+		addr = from_sockaddr(info->ai_addr);
+		status |= explain_address(explainer, url, &addr);
+	}
+	freeaddrinfo(list);
+	return status;
+}
+
+static int explain_urls(const struct explainer *explainer, int argc, char **argv)
+{
+	int status = 0, one;
+	struct explain_url url;
+	const char *why;
+
+	for (int i = 0; i < argc; i++) {
+		if (explain_url_parse(argv[i], &url, &why)) {
+			log_error("'%s': %s", argv[i], why);
+			return COMMAND_FAILED;
+		}
+		one = url.is_address ? explain_address(explainer, &url, &url.addr)
+				     : explain_host(explainer, &url);
+		if (one == COMMAND_FAILED)
+			return one;
+		status |= one;
+	}
+	return status;
+}
+
+static bool parse_number(const char *text, int *number)
+{
+	char *end;
+	long value;
+
+	if (text[0] < '0' || text[0] > '9')
+		return false;
+	errno = 0;
+	value = strtol(text, &end, 0);
+	*number = (int)value;
+	return !*end && !errno && value <= INT_MAX;
+}
+
+static int explain_option(const struct plan *plan, const char *level_text, const char *option_text)
+{
+	int level, option;
+
+	if (!sockopt_level_parse(level_text, &level) && !parse_number(level_text, &level)) {
+		log_error("'%s': expected a level, such as SOL_SOCKET, or a number", level_text);
+		return COMMAND_FAILED;
+	}
+	if (!sockopt_option_parse(level, option_text, &option) &&
+	    !parse_number(option_text, &option)) {
+		log_error("'%s': expected an option of %s, or a number", option_text, level_text);
+		return COMMAND_FAILED;
+	}
+	return explain_sockopt(plan, level, option, stdout) ? 0 : 1;
+}
+
+static int explain_destinations(const struct plan *plan, int argc, char **argv)
+{
+	struct names_config config = {.names = (const char *const *)plan->names,
+				      .n_names = plan->n_names,
+				      .timeout_ms = LOOKUP_MS,
+				      .done = names_done};
+	struct explainer explainer = {.plan = plan, .label_lines = argc > 1};
+	int status;
+
+	explainer.names = names_new(&config);
+	if (!explainer.names) {
+		log_error("out of memory");
+		return COMMAND_FAILED;
+	}
+	status = explain_urls(&explainer, argc, argv);
+	names_free(explainer.names);
+	return status;
+}
+
+int command_explain(const struct command_options *options, int argc, char **argv)
+{
+	struct plan *plan;
+	int status;
+
+	if (!argc || (!strcmp(argv[0], "sockopt") && argc != 3)) {
+		log_error("explain takes tcp://HOST:PORT, udp://HOST:PORT or sockopt LEVEL OPTION; "
+			  "see gae-policy --help");
+		return COMMAND_FAILED;
+	}
+	plan = command_plan(options, options->sources, options->n_sources);
+	if (!plan)
+		return COMMAND_FAILED;
+	if (!strcmp(argv[0], "sockopt"))
+		status = explain_option(plan, argv[1], argv[2]);
+	else
+		status = explain_destinations(plan, argc, argv);
+	plan_free(plan);
+	return status;
+}
