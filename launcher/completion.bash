@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+# bash completion for gae-run: its options, then the program's own completion.
+_gae_run()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i=1
+
+	while ((i < COMP_CWORD)); do
+		case ${COMP_WORDS[i]} in
+		--)
+			((i++))
+			break
+			;;
+		-p | -a | --policy | --app | --trace | --trace-format | --keep-cap) ((i += 2)) ;;
+		-*) ((i++)) ;;
+		*) break ;;
+		esac
+	done
+	if ((i < COMP_CWORD)); then
+		declare -F _command_offset >/dev/null && _command_offset "$i"
+		return
+	fi
+	case $prev in
+	-p | --policy | --trace) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	--trace-format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur") ;;
+	-a | --app | --keep-cap) ;;
+	*)
+		if [[ $cur == -* && ${COMP_WORDS[COMP_CWORD - 1]} != -- ]]; then
+			mapfile -t COMPREPLY < <(compgen -W '--policy --app --verbose --quiet --trace
+				--trace-format --keep-cap --check --version --help' -- "$cur")
+		else
+			mapfile -t COMPREPLY < <(compgen -c -- "$cur")
+		fi
+		;;
+	esac
+}
+complete -F _gae_run gae-run

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "launcher/check.h"
+#include "launcher/front.h"
+#include "launcher/options.h"
+#include "launcher/resolve.h"
+#include "shared/base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { OWN_FAILURE = 125 };
+
+static int main_version(void)
+{
+	puts("gae-run " GAE_RUN_VERSION);
+	puts("features: x86-64 seccomp-notify landlock libcap");
+	return 0;
+}
+
+static int main_help(void)
+{
+	options_print_help(stdout);
+	return 0;
+}
+
+static void main_open_log(const struct options *options)
+{
+	static const enum log_level levels[] = {LOG_WARN, LOG_INFO, LOG_DEBUG};
+	unsigned int level = options->verbose > 2 ? 2 : options->verbose;
+
+	log_open("gae-run", options->quiet ? LOG_ERROR : levels[level]);
+}
+
+static int main_run(const struct options *options)
+{
+	struct resolved program;
+	char error[2 * PATH_MAX];
+	int rc = resolve_program(options->argv[0], getenv("PATH"), &program, error, sizeof(error));
+
+	if (rc) {
+		log_error("%s", error);
+		return rc;
+	}
+	if (*program.warning)
+		log_warn("%s", program.warning);
+	return front_run(options, &program);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	char error[512];
+	int status = OWN_FAILURE;
+
+	if (options_parse(argc, argv, &options, error, sizeof(error)) < 0) {
+		log_error("%s", error);
+		fputs("Try gae-run --help\n", stderr);
+		options_fini(&options);
+		return status;
+	}
+	main_open_log(&options);
+	switch (options.mode) {
+	case OPTIONS_HELP:
+		status = main_help();
+		break;
+	case OPTIONS_VERSION:
+		status = main_version();
+		break;
+	case OPTIONS_CHECK:
+		status = check_run(stdout) ? 0 : OWN_FAILURE;
+		break;
+	case OPTIONS_RUN:
+		status = main_run(&options);
+		break;
+	}
+	options_fini(&options);
+	return status;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "launcher/options.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct options options;
+static char error[256];
+
+#define parse(...)                                                                                 \
+	parse_line((char *[]){(char *)"gae-run", __VA_ARGS__, NULL},                               \
+		   (int)(sizeof((const char *[]){"gae-run", __VA_ARGS__}) / sizeof(char *)))
+#define W(text) ((char *)(text))
+
+/* options.argv points into the line, which must outlive the assertion around parse(). */
+static int parse_line(char **argv, int argc)
+{
+	static char *line[16];
+
+	memcpy(line, argv, ((size_t)argc + 1) * sizeof(*line));
+	error[0] = '\0';
+	return options_parse(argc, line, &options, error, sizeof(error));
+}
+
+static void tear_down(void)
+{
+	options_fini(&options);
+}
+
+TestSuite(options, .fini = tear_down);
+
+Test(options, the_first_word_that_is_no_option_is_the_program)
+{
+	cr_assert_eq(parse(W("-v"), W("ls"), W("-v"), W("--help")), 0);
+	cr_expect_eq(options.verbose, 1U);
+	cr_expect_eq(options.mode, OPTIONS_RUN);
+	cr_expect_str_eq(options.argv[0], "ls");
+	cr_expect_str_eq(options.argv[2], "--help");
+}
+
+Test(options, two_dashes_end_the_options)
+{
+	cr_assert_eq(parse(W("--"), W("-v")), 0);
+	cr_expect_str_eq(options.argv[0], "-v");
+}
+
+Test(options, policies_add_up_in_their_order)
+{
+	cr_assert_eq(parse(W("-p"), W("a.conf"), W("--policy=b"), W("ls")), 0);
+	cr_assert_eq(options.policies.count, 2UL);
+	cr_expect_str_eq(options.policies.items[0], "a.conf");
+	cr_expect_str_eq(options.policies.items[1], "b");
+	cr_expect_null(options.policies.items[2]);
+}
+
+Test(options, the_environment_gives_lists_and_levels)
+{
+	setenv("GAE_RUN_POLICY", "a:b::c", 1);
+	setenv("GAE_RUN_KEEP_CAP", "net_admin,CAP_NET_RAW", 1);
+	setenv("GAE_RUN_VERBOSE", "2", 1);
+	cr_assert_eq(parse(W("ls")), 0, "%s", error);
+	cr_assert_eq(options.policies.count, 3UL);
+	cr_expect_str_eq(options.policies.items[2], "c");
+	cr_assert_eq(options.keep_caps.count, 2UL);
+	cr_expect_str_eq(options.keep_caps.items[0], "cap_net_admin");
+	cr_expect_eq(options.verbose, 2U);
+}
+
+Test(options, the_command_line_replaces_the_environment)
+{
+	setenv("GAE_RUN_POLICY", "a:b", 1);
+	setenv("GAE_RUN_APP", "one", 1);
+	cr_assert_eq(parse(W("-pc"), W("--app"), W("two"), W("ls")), 0);
+	cr_assert_eq(options.policies.count, 1UL);
+	cr_expect_str_eq(options.policies.items[0], "c");
+	cr_expect_str_eq(options.app, "two");
+	cr_expect_str_eq(getenv("GAE_RUN_APP"), "one");
+}
+
+Test(options, a_bad_variable_is_named)
+{
+	setenv("GAE_RUN_TRACE_FORMAT", "xml", 1);
+	cr_assert_eq(parse(W("ls")), -EINVAL);
+	cr_expect_str_eq(error,
+			 "GAE_RUN_TRACE_FORMAT: 'xml' is no trace format; expected text or json");
+}
+
+Test(options, a_bad_value_names_its_option)
+{
+	cr_assert_eq(parse(W("--keep-cap=fly"), W("ls")), -EINVAL);
+	cr_expect(strstr(error, "--keep-cap: 'fly' is no capability"), "%s", error);
+	cr_assert_eq(parse(W("--app="), W("ls")), -EINVAL);
+	cr_expect_str_eq(error, "--app: empty value");
+}
+
+Test(options, mistakes_of_usage_are_told_apart)
+{
+	cr_assert_eq(parse(W("--nonsense"), W("ls")), -EINVAL);
+	cr_expect_str_eq(error, "unknown option --nonsense");
+	cr_assert_eq(parse(W("-z"), W("ls")), -EINVAL);
+	cr_expect_str_eq(error, "unknown option -z");
+	cr_assert_eq(parse(W("--trace")), -EINVAL);
+	cr_expect_str_eq(error, "option --trace needs an argument");
+	cr_assert_eq(parse(W("--check=yes")), -EINVAL);
+	cr_expect_str_eq(error, "option --check=yes takes no argument");
+	cr_assert_eq(parse(W("-v")), -EINVAL);
+	cr_expect_str_eq(error, "no program given");
+}
+
+Test(options, help_needs_nothing_else_to_be_right)
+{
+	setenv("GAE_RUN_QUIET", "perhaps", 1);
+	cr_assert_eq(parse(W("--help")), 0);
+	cr_expect_eq(options.mode, OPTIONS_HELP);
+}
+
+Test(options, help_names_every_variable)
+{
+	char text[8192] = "";
+	FILE *out = fmemopen(text, sizeof(text), "w");
+
+	cr_assert(out);
+	options_print_help(out);
+	fclose(out);
+	cr_expect(strstr(text, "-p, --policy FILE|DIR"));
+	cr_expect(strstr(text, "GAE_RUN_TRACE_FORMAT"));
+}
