@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "arguments.h"
+
+#include "shared/base/log.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPT_CONTROL = 256, OPT_STAGE, OPT_CHILD, OPT_FRONT, OPT_APP, OPT_TRACE, OPT_FORMAT };
+
+static const struct option table[] = {
+    {"control-fd", required_argument, NULL, OPT_CONTROL},
+    {"stage-fd", required_argument, NULL, OPT_STAGE},
+    {"child", required_argument, NULL, OPT_CHILD},
+    {"front", required_argument, NULL, OPT_FRONT},
+    {"policy", required_argument, NULL, 'p'},
+    {"app", required_argument, NULL, OPT_APP},
+    {"trace", required_argument, NULL, OPT_TRACE},
+    {"trace-format", required_argument, NULL, OPT_FORMAT},
+    {"quiet", no_argument, NULL, 'q'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
+};
+
+static int number(const char *text)
+{
+	char *end;
+	long value = strtol(text, &end, 10);
+
+	return *text && !*end && value >= 0 && value <= INT_MAX ? (int)value : -1;
+}
+
+static int take(struct arguments *arguments, int option, const char *value)
+{
+	switch (option) {
+	case OPT_CONTROL:
+		arguments->control_fd = number(value);
+		break;
+	case OPT_STAGE:
+		arguments->stage_fd = number(value);
+		break;
+	case OPT_CHILD:
+		arguments->child = number(value);
+		break;
+	case OPT_FRONT:
+		arguments->front = number(value);
+		break;
+	case 'p':
+		arguments->policies[arguments->n_policies++] = value;
+		break;
+	case OPT_APP:
+		arguments->app = value;
+		break;
+	case OPT_TRACE:
+		arguments->trace = true;
+		arguments->trace_path = strcmp(value, "-") ? value : NULL;
+		break;
+	case OPT_FORMAT:
+		if (strcmp(value, "text") && strcmp(value, "json"))
+			return -1;
+		arguments->trace_format = !strcmp(value, "json") ? TRACE_JSON : TRACE_TEXT;
+		break;
+	case 'v':
+		arguments->verbose++;
+		break;
+	case 'q':
+		arguments->quiet = true;
+		break;
+	default:
+		return -1;
+	}
+	return 0;
+}
+
+int arguments_parse(struct arguments *arguments, int argc, char **argv)
+{
+	int option;
+
+	*arguments = (struct arguments){.control_fd = -1, .stage_fd = -1, .child = -1, .front = -1};
+	arguments->policies = calloc((size_t)argc + 1, sizeof(*arguments->policies));
+	if (!arguments->policies)
+		return -1;
+	while ((option = getopt_long(argc, argv, "+vqp:", table, NULL)) != -1) {
+		if (option == 'V') {
+			printf("gae-supervisor %s\n", GAE_RUN_VERSION);
+			exit(0);
+		}
+		if (take(arguments, option, optarg) < 0)
+			return -1;
+	}
+	arguments->argv = (const char *const *)argv + optind;
+	if (arguments->control_fd < 0 || arguments->stage_fd < 0 || arguments->child <= 0) {
+		log_error("gae-supervisor is started by gae-run; run `gae-run PROGRAM`");
+		return -1;
+	}
+	if (arguments->verbose && !arguments->trace)
+		arguments->trace = true;
+	return 0;
+}

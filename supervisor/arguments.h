@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SUPERVISOR_ARGUMENTS_H
+#define SUPERVISOR_ARGUMENTS_H
+
+#include "trace.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* How gae-run starts gae-supervisor; nobody else does. */
+struct arguments {
+	int control_fd, stage_fd;
+	pid_t child, front;
+	const char **policies;
+	size_t n_policies;
+	const char *app, *trace_path;
+	enum trace_format trace_format;
+	bool trace;
+	unsigned int verbose;
+	bool quiet;
+	const char *const *argv; /* the program's */
+};
+
+/** arguments_parse() - Return: 0, or -1 after one line on standard error. */
+int arguments_parse(struct arguments *arguments, int argc, char **argv);
+
+#endif

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "loop.h"
+
+#include "child.h"
+#include "crew.h"
+#include "heap.h"
+#include "net/names.h"
+#include "notify.h"
+#include "request.h"
+#include "send_job.h"
+#include "shared/base/log.h"
+#include "supervisor.h"
+#include "target.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#ifndef ERESTARTSYS
+#define ERESTARTSYS                                                                                \
+	512 /* linux/errno.h, not for user space: the kernel restarts the call or gives EINTR */
+#endif
+
+/*
+ * With WAIT_KILLABLE_RECV a waiting thread sleeps through its signals, so the loop
+ * looks after them: soon at first (a timer of the program's), then less often. The
+ * sum of all looks is bounded as well, so that a thousand waiting connects do not
+ * cost a core.
+ */
+#define LOOK_FIRST_NS (4u * 1000000u)
+#define LOOK_LAST_NS (40u * 1000000u)
+#define LOOK_PER_OP_NS (400u * 1000u)
+/*
+ * Every so many looks the kernel is asked whether the caller still waits: it walks the
+ * list of all waiting calls for that, under the lock that new calls need.
+ */
+#define LOOK_ALIVE_EVERY 8
+/* Looks at a signal that another thread may take before this one gets EINTR. */
+#define LOOK_MAYBES 3
+
+enum source { SOURCE_INBOX, SOURCE_NAMES, SOURCE_LISTENER, SOURCE_CHILD, SOURCES };
+
+struct loop {
+	struct supervisor *sup;
+	struct child *child;
+	int epoll, inbox_fd;
+	pthread_mutex_t lock;
+	struct op *inbox; /* under the lock */
+	atomic_bool watch;
+	struct heap heap;
+	struct op *by_name; /* ops that wait for a name */
+	uint64_t tick_ns;   /* of the next crew_tick(); 0: none */
+	bool listener_over;
+	char tags[SOURCES]; /* their addresses mark epoll events */
+};
+
+static int watch_fd(struct loop *loop, int fd, uint32_t events, enum source source)
+{
+	struct epoll_event event = {.events = events, .data.ptr = &loop->tags[source]};
+
+	return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+struct loop *loop_new(struct supervisor *sup, int control)
+{
+	struct loop *loop = calloc(1, sizeof(*loop));
+
+	if (!loop)
+		return NULL;
+	loop->sup = sup;
+	pthread_mutex_init(&loop->lock, NULL);
+	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
+	loop->inbox_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	loop->child = child_new(sup, control);
+	if (loop->epoll < 0 || loop->inbox_fd < 0 || !loop->child ||
+	    watch_fd(loop, loop->inbox_fd, EPOLLIN, SOURCE_INBOX) < 0 ||
+	    watch_fd(loop, child_fd(loop->child), EPOLLIN, SOURCE_CHILD) < 0) {
+		free(loop);
+		return NULL;
+	}
+	return loop;
+}
+
+struct child *loop_child(struct loop *loop)
+{
+	return loop->child;
+}
+
+static void poke(struct loop *loop)
+{
+	uint64_t one = 1;
+
+	/* Can only fail when the counter is full: then it is readable anyway. */
+	if (write(loop->inbox_fd, &one, sizeof(one)) < 0)
+		log_debug("inbox is full");
+}
+
+void loop_add(struct loop *loop, struct op *op)
+{
+	pthread_mutex_lock(&loop->lock);
+	op->next = loop->inbox;
+	loop->inbox = op;
+	pthread_mutex_unlock(&loop->lock);
+	poke(loop);
+}
+
+void loop_watch(struct loop *loop)
+{
+	atomic_store(&loop->watch, true);
+	poke(loop);
+}
+
+/* Takes @op out of everything that knows it; it belongs to the caller then. */
+static void forget(struct loop *loop, struct op *op)
+{
+	/* Closing our duplicate would not end the registration: the program's descriptor keeps the open file. */
+	if (op->registered)
+		epoll_ctl(loop->epoll, EPOLL_CTL_DEL, op->req.duplicate, NULL);
+	op->registered = false;
+	heap_remove(&loop->heap, op);
+	if (op->name_wanted != UINT32_MAX) {
+		if (op->next)
+			op->next->prev = op->prev;
+		if (op->prev)
+			op->prev->next = op->next;
+		else
+			loop->by_name = op->next;
+	}
+	op->next = op->prev = NULL;
+}
+
+static void resume(struct loop *loop, struct op *op)
+{
+	forget(loop, op);
+	crew_submit(loop->sup->crew, op);
+}
+
+void loop_name_done(void *context, uint32_t name)
+{
+	struct loop *loop = context;
+	struct op *op, *next;
+
+	for (op = loop->by_name; op; op = next) {
+		next = op->next;
+		if (op->name_wanted == name)
+			resume(loop, op);
+	}
+}
+
+static void answer_unwatchable(struct op *op)
+{
+	log_debug("a waiting call could not be watched; it was refused");
+	op_answer(op, -ENOBUFS);
+}
+
+static void schedule(struct loop *loop, struct op *op, uint64_t now)
+{
+	uint64_t floor = loop->heap.n * (uint64_t)LOOK_PER_OP_NS;
+
+	if (op->look_interval_ns == 0)
+		op->look_interval_ns = LOOK_FIRST_NS;
+	else if (op->look_interval_ns < LOOK_LAST_NS)
+		op->look_interval_ns += op->look_interval_ns / 2;
+	op->next_look_ns = now + (op->look_interval_ns > floor ? op->look_interval_ns : floor);
+	if (op->deadline_ns && op->deadline_ns < op->next_look_ns)
+		op->next_look_ns = op->deadline_ns;
+}
+
+static void accept_op(struct loop *loop, struct op *op, uint64_t now)
+{
+	struct epoll_event event = {.events = op->events | EPOLLONESHOT, .data.ptr = op};
+
+	op->prev = op->next = NULL;
+	schedule(loop, op, now);
+	if (!heap_push(&loop->heap, op)) {
+		answer_unwatchable(op);
+		return;
+	}
+	if (op->name_wanted != UINT32_MAX) {
+		uint32_t name = op->name_wanted;
+
+		op->next = loop->by_name;
+		if (op->next)
+			op->next->prev = op;
+		loop->by_name = op;
+		names_start(loop->sup->names, name); /* may call loop_name_done() at once */
+		return;
+	}
+	if (op->by_time)
+		return;
+	if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, op->req.duplicate, &event) < 0) {
+		heap_remove(&loop->heap, op);
+		answer_unwatchable(op);
+		return;
+	}
+	op->registered = true;
+}
+
+static void empty_inbox(struct loop *loop, uint64_t now)
+{
+	struct op *op, *next;
+	uint64_t count;
+
+	if (read(loop->inbox_fd, &count, sizeof(count)) < 0)
+		count = 0;
+	pthread_mutex_lock(&loop->lock);
+	op = loop->inbox;
+	loop->inbox = NULL;
+	pthread_mutex_unlock(&loop->lock);
+	for (; op; op = next) {
+		next = op->next;
+		accept_op(loop, op, now);
+	}
+	if (atomic_exchange(&loop->watch, false) && !loop->tick_ns)
+		loop->tick_ns = now + CREW_TICK_MS * 1000000u;
+}
+
+/* What a call gives that ends before it is complete: what it has done so far, else @error. */
+static long cut_short(const struct op *op, int error)
+{
+	long done = op->job ? send_job_done(op->job) : 0;
+
+	return done > 0 ? done : -error;
+}
+
+static void look_at(struct loop *loop, struct op *op, uint64_t now)
+{
+	enum target_signal signal = target_signal(op->req.tid);
+	bool doubtful = signal == TARGET_GONE || op->looks++ % LOOK_ALIVE_EVERY == 0;
+
+	if (doubtful && !notify_alive(loop->sup->listener, op->req.id)) {
+		forget(loop, op);
+		op_drop(op);
+		return;
+	}
+	if (op->deadline_ns && now >= op->deadline_ns) {
+		forget(loop, op);
+		op_answer(op, cut_short(op, op->timeout_error));
+		return;
+	}
+	op->maybes = signal == TARGET_MAYBE ? op->maybes + 1 : 0;
+	if (signal == TARGET_INTERRUPTED || op->maybes >= LOOK_MAYBES) {
+		forget(loop, op);
+		/* net/sock.h, sock_intr_errno(): with a time-out set, a call is never restarted. */
+		op_answer(op, cut_short(op, op->maybes || op->deadline_ns ? EINTR : ERESTARTSYS));
+		return;
+	}
+	if (op->by_time) {
+		resume(loop, op);
+		return;
+	}
+	schedule(loop, op, now);
+	heap_moved(&loop->heap, op);
+}
+
+static void run_timers(struct loop *loop, uint64_t now)
+{
+	struct op *op;
+
+	if (loop->tick_ns && now >= loop->tick_ns) {
+		int ms = crew_tick(loop->sup->crew, now);
+
+		loop->tick_ns = ms < 0 ? 0 : now + (uint64_t)ms * 1000000u;
+	}
+	while ((op = heap_first(&loop->heap)) && op->next_look_ns <= now)
+		look_at(loop, op, now);
+}
+
+static int sleep_ms(const struct loop *loop, uint64_t now)
+{
+	const struct op *op = heap_first(&loop->heap);
+	uint64_t until = op ? op->next_look_ns : UINT64_MAX;
+	int names = loop->sup->names ? names_timeout_ms(loop->sup->names) : -1;
+	uint64_t ms;
+
+	if (loop->tick_ns && loop->tick_ns < until)
+		until = loop->tick_ns;
+	if (until == UINT64_MAX)
+		return names;
+	ms = until <= now ? 0 : (until - now + 999999u) / 1000000u;
+	if (ms > 60000)
+		ms = 60000;
+	return names >= 0 && (uint64_t)names < ms ? names : (int)ms;
+}
+
+static void handle_event(struct loop *loop, const struct epoll_event *event, uint64_t now)
+{
+	void *at = event->data.ptr;
+
+	if (at == &loop->tags[SOURCE_INBOX]) {
+		empty_inbox(loop, now);
+	} else if (at == &loop->tags[SOURCE_CHILD]) {
+		child_run(loop->child);
+	} else if (at == &loop->tags[SOURCE_LISTENER]) {
+		loop->listener_over = true;
+		epoll_ctl(loop->epoll, EPOLL_CTL_DEL, loop->sup->listener, NULL);
+	} else if (at != &loop->tags[SOURCE_NAMES]) {
+		resume(loop, at);
+	}
+}
+
+int loop_run(struct loop *loop)
+{
+	struct epoll_event events[64];
+
+	watch_fd(loop, loop->sup->listener, 0, SOURCE_LISTENER); /* EPOLLHUP is always told */
+	if (loop->sup->names)
+		watch_fd(loop, names_fd(loop->sup->names), EPOLLIN, SOURCE_NAMES);
+	while (!child_is_over(loop->child, loop->listener_over)) {
+		int n = epoll_wait(loop->epoll, events, 64, sleep_ms(loop, clock_now_ns()));
+		uint64_t now = clock_now_ns();
+
+		for (int i = 0; i < n; i++)
+			handle_event(loop, &events[i], now);
+		if (loop->sup->names)
+			names_run(loop->sup->names);
+		run_timers(loop, now);
+	}
+	return child_result(loop->child);
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "request.h"
+
+#include "crew.h"
+#include "loop.h"
+#include "net/names.h"
+#include "notify.h"
+#include "policy/plan.h"
+#include "send_job.h"
+#include "shared/base/fd.h"
+#include "shared/base/log.h"
+#include "supervisor.h"
+#include "sys/describe.h"
+#include "trace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+uint64_t clock_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void request_init(struct request *req, struct supervisor *sup, const struct seccomp_notif *notif)
+{
+	memset(req, 0, sizeof(*req));
+	req->sup = sup;
+	req->id = notif->id;
+	req->tid = (pid_t)notif->pid;
+	req->call = notif->data;
+	req->name = "?";
+	req->fd = -1;
+	req->duplicate = -1;
+	req->loc.file = PLAN_BUILTIN;
+	req->begun_ns = sup->trace ? clock_now_ns() : 0;
+}
+
+static int socket_number(int fd, int option, int *value)
+{
+	socklen_t size = sizeof(*value);
+
+	return getsockopt(fd, SOL_SOCKET, option, value, &size) < 0 ? -errno : 0;
+}
+
+/*
+ * What it is, is asked of the very socket that is acted on, so no swap of numbers can
+ * lie about it.  Type and protocol both: SOCK_STREAM may be MPTCP, and a raw socket may
+ * have UDP's number.
+ */
+static int look_at_socket(struct request *req)
+{
+	int protocol = 0, rc = socket_number(req->duplicate, SO_DOMAIN, &req->socket.domain);
+
+	if (rc == 0)
+		rc = socket_number(req->duplicate, SO_TYPE, &req->socket.type);
+	if (rc < 0 || (req->socket.domain != AF_INET && req->socket.domain != AF_INET6))
+		return rc;
+	rc = socket_number(req->duplicate, SO_PROTOCOL, &protocol);
+	if (rc < 0)
+		return rc;
+	if ((req->socket.type == SOCK_STREAM && protocol == IPPROTO_TCP) ||
+	    (req->socket.type == SOCK_DGRAM && protocol == IPPROTO_UDP))
+		return 0;
+	return (int)request_deny(req, EACCES, req->loc, "neither TCP nor UDP");
+}
+
+int request_take_socket(struct crew_worker *worker, struct request *req, int fd)
+{
+	int rc;
+
+	req->fd = fd;
+	rc = target_duplicate(&worker->targets, req->tid, fd);
+	if (rc == -EBADF || rc == -ESRCH)
+		return rc;
+	if (rc < 0) {
+		if (rc == -EMFILE || rc == -ENFILE)
+			return (int)request_deny(req, ENOBUFS, req->loc,
+						 "the supervisor is out of descriptors");
+		return (int)request_deny(req, EACCES, req->loc,
+					 "the kernel keeps the descriptors of this process closed");
+	}
+	req->duplicate = rc;
+	return look_at_socket(req);
+}
+
+bool request_take_address(struct crew_worker *worker, struct request *req,
+			  unsigned char bytes[SOCKADDR_MAX], size_t *size)
+{
+	/* net/socket.c, __sys_connect(), __sys_bind(): the descriptor first, then the length, then the memory. */
+	int length = (int)req->call.args[2];
+	int rc = request_take_socket(worker, req, (int)req->call.args[0]);
+
+	memset(bytes, 0, SOCKADDR_MAX);
+	if (rc == 0 && (length < 0 || length > SOCKADDR_MAX))
+		rc = -EINVAL;
+	if (rc == 0)
+		rc = target_read(req->tid, req->call.args[1], bytes, (size_t)length);
+	if (rc < 0) {
+		request_answer(req, rc);
+		return false;
+	}
+	*size = (size_t)length;
+	if (notify_alive(req->sup->listener, req->id))
+		return true;
+	request_end(req);
+	return false;
+}
+
+bool request_is_blocking(const struct request *req)
+{
+	int flags = fcntl(req->duplicate, F_GETFL);
+
+	return flags >= 0 && !(flags & O_NONBLOCK);
+}
+
+static enum name_answer ask_names(void *context, uint32_t name, const struct net_addr *addr)
+{
+	enum names_answer answer = names_ask(context, name, addr);
+
+	return answer == NAMES_YES ? NAME_YES : answer == NAMES_NO ? NAME_NO : NAME_UNKNOWN;
+}
+
+int request_decide(struct request *req, enum transport transport)
+{
+	struct name_view view = {ask_names, req->sup->names};
+
+	req->has_dest = true;
+	req->by_policy = true;
+	req->verdict = decide_destination(req->sup->plan, transport, &req->dest.endpoint,
+					  req->sup->names ? &view : NULL);
+	if (req->verdict.kind == VERDICT_ALLOW)
+		return 0;
+	if (req->verdict.kind == VERDICT_NEEDS_NAME && req->sup->names)
+		return 1;
+	req->denied = true;
+	return req->verdict.kind == VERDICT_DENY ? -req->verdict.error : -EACCES;
+}
+
+long request_deny(struct request *req, int error, struct source_loc loc, const char *why)
+{
+	req->denied = true;
+	req->by_policy = true;
+	req->loc = loc;
+	req->why = why;
+	return -error;
+}
+
+static const char *transport_name(const struct request *req)
+{
+	switch (req->socket.domain) {
+	case AF_INET:
+	case AF_INET6:
+		return req->socket.type == SOCK_STREAM ? "tcp" : "udp";
+	case AF_UNIX:
+		return "unix";
+	case AF_NETLINK:
+		return "netlink";
+	default:
+		return NULL;
+	}
+}
+
+static void trace_request(struct request *req, long result)
+{
+	const struct plan *plan = req->sup->plan;
+	const struct rule *rule = req->has_dest ? req->verdict.rule : NULL;
+	char location[300], arguments[160], reason[400], comm[16];
+	struct trace_record record = {
+	    .call = req->name,
+	    .tid = req->tid,
+	    .comm = comm,
+	    .fd = req->fd,
+	    .transport = transport_name(req),
+	    .to = req->has_dest ? &req->dest.endpoint : NULL,
+	    .decision = req->denied     ? TRACE_DENY
+			: req->emulated ? TRACE_EMULATE
+					: TRACE_ALLOW,
+	    .result = result,
+	    .location = location,
+	    .duration_ns = clock_now_ns() - req->begun_ns,
+	};
+	bool dest_decided = req->has_dest && !req->why;
+
+	target_name(req->tid, comm);
+	if (!dest_decided)
+		plan_location(plan, req->loc, location, sizeof(location));
+	else if (rule)
+		plan_location(plan, rule->loc, location, sizeof(location));
+	else
+		strcpy(location, "built-in");
+	record.reason = describe_reason(req, reason, sizeof(reason));
+	if (!record.to)
+		record.arguments = describe_arguments(req, arguments, sizeof(arguments));
+	if (record.to && req->sup->names) {
+		uint32_t name = names_of(req->sup->names, &record.to->addr);
+
+		record.host = name == UINT32_MAX ? NULL : plan->names[name];
+	}
+	trace_decided(req->sup->trace, &record);
+}
+
+void request_answer(struct request *req, long result)
+{
+	if (req->sup->trace && req->by_policy && (!req->emulated || req->sup->trace_all))
+		trace_request(req, result);
+	if (req->denied && req->has_dest)
+		atomic_fetch_add_explicit(&req->sup->denials, 1, memory_order_relaxed);
+	/*
+	 * First let go of the socket: when the program closes it next, its close must be the
+	 * last one, so that the connection ends then and not when we get around to it.
+	 */
+	request_end(req);
+	notify_answer(req->sup->listener, req->id, result);
+}
+
+void request_end(struct request *req)
+{
+	fd_close(&req->duplicate);
+}
+
+void op_wait(struct request *req, struct send_job *job, uint32_t events, uint64_t deadline_ns,
+	     int timeout_error, void (*resume)(struct crew_worker *, struct op *))
+{
+	struct op *op = calloc(1, sizeof(*op));
+
+	if (!op) {
+		send_job_free(job);
+		request_answer(req, -ENOMEM);
+		return;
+	}
+	op->req = *req;
+	op->job = job;
+	op->events = events;
+	op->deadline_ns = deadline_ns;
+	op->timeout_error = timeout_error;
+	op->resume = resume;
+	op->name_wanted = events ? UINT32_MAX : req->verdict.name;
+	loop_add(op->req.sup->loop, op);
+}
+
+void op_wait_again(struct op *op, uint32_t events)
+{
+	op->events = events;
+	op->name_wanted = events ? UINT32_MAX : op->req.verdict.name;
+	loop_add(op->req.sup->loop, op);
+}
+
+void op_answer(struct op *op, long result)
+{
+	request_answer(&op->req, result);
+	send_job_free(op->job);
+	free(op);
+}
+
+void op_drop(struct op *op)
+{
+	request_end(&op->req);
+	send_job_free(op->job);
+	free(op);
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SUPERVISOR_REQUEST_H
+#define SUPERVISOR_REQUEST_H
+
+#include "net/sockaddr.h"
+#include "policy/decide.h"
+#include "policy/filter.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct supervisor;
+struct crew_worker;
+struct send_job;
+
+/*
+ * The life of a request
+ *
+ *   received --> read --> decided --> acted --> answered
+ *                  |          |          |
+ *                  |          |          +-- would block, the program's socket blocks:
+ *                  |          |              WAITING in the loop until the socket is ready,
+ *                  |          |              then acted again by a crew thread
+ *                  |          +-- a name is not known yet: WAITING until it is, then decided again
+ *                  +-- cannot be read: answered with the kernel's errno
+ *
+ * received   crew leader   the notification and its registers; nothing else is believed
+ * read       crew thread   memory copied once, the socket duplicated; notify_alive() afterwards
+ * decided    crew thread   pure functions on the copies
+ * acted      crew thread   on the duplicate, with an address rebuilt from the copy
+ * waiting    loop          only the loop touches it: readiness, deadline, signals, names, death
+ * answered   whoever       exactly once; request_end() frees what it holds
+ *
+ * A request lives on its crew thread's stack and moves to the heap (struct op)
+ * only when it must wait.
+ */
+struct socket_info {
+	int domain,
+	    type; /* of the duplicate itself; AF_INET*: TCP is SOCK_STREAM, UDP is SOCK_DGRAM */
+};
+
+struct request {
+	struct supervisor *sup;
+	uint64_t id; /* of the notification */
+	pid_t tid;   /* of the calling thread */
+	struct seccomp_data call;
+	const char *name;  /* of the call */
+	uint64_t begun_ns; /* CLOCK_MONOTONIC; 0 unless tracing */
+
+	int fd;        /* the program's number, for the trace; -1 */
+	int duplicate; /* ours, owned; -1 */
+	struct socket_info socket;
+
+	/* For the trace and, in a waiting connect, for the second try. */
+	bool has_dest;
+	struct sockaddr_dest dest;
+	struct verdict verdict;
+	struct source_loc loc; /* rule or statement that decided when it was no destination rule */
+	const char *why;       /* static text beside .loc */
+	bool denied;           /* by policy, as opposed to an errno of the kernel */
+	bool emulated;         /* answered, not done: a mocked or ignored option */
+	bool by_policy; /* some rule decided (allowed or denied): worth a trace line with it */
+};
+
+/** request_init() - take over what the kernel says; nothing of the target is read. */
+void request_init(struct request *req, struct supervisor *sup, const struct seccomp_notif *notif);
+
+/**
+ * request_take_socket() - duplicate descriptor @fd of the caller and look what it is.
+ * Return: 0, or the -errno for the caller (-EBADF, -ENOTSOCK); a refusal of the
+ *         kernel's becomes -EACCES with the reason in the trace.
+ */
+int request_take_socket(struct crew_worker *worker, struct request *req, int fd);
+
+/**
+ * request_take_address() - for connect(2) and bind(2): take the socket and read the address.
+ * @bytes: gets the program's address, the rest zero; @size: its length
+ * Return: false when the request has been answered (it cannot be read) or is over.
+ */
+bool request_take_address(struct crew_worker *worker, struct request *req,
+			  unsigned char bytes[SOCKADDR_MAX], size_t *size);
+
+/** request_is_blocking() - does the open file block (no O_NONBLOCK)?  Asked when it matters: it is a system call. */
+bool request_is_blocking(const struct request *req);
+
+/**
+ * request_decide() - decide req->dest for @transport; fills verdict.
+ * Return: 0 allowed; -errno denied; 1 a name must be looked up first (verdict.name).
+ */
+int request_decide(struct request *req, enum transport transport);
+
+/** request_deny() - note that a statement (not a destination rule) refused.  Return: -@error. */
+long request_deny(struct request *req, int error, struct source_loc loc, const char *why);
+
+/** request_answer() - give the caller @result, trace it, free what @req holds. */
+void request_answer(struct request *req, long result);
+
+/** request_end() - free what @req holds without an answer (the caller is gone). */
+void request_end(struct request *req);
+
+/* A request that waits, on the heap, owned by the loop while it does. */
+struct op {
+	struct request req;
+	/* Called on a crew thread when what it waited for has come; answers, or waits again. */
+	void (*resume)(struct crew_worker *worker, struct op *op);
+	struct send_job *job; /* sends only, owned */
+	bool by_time;         /* readiness says nothing here: try again at the next look */
+	uint32_t events;      /* EPOLLIN | EPOLLOUT on req.duplicate; 0: waits for verdict.name */
+	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
+	int timeout_error;    /* positive errno at the deadline */
+
+	/* The loop's own. */
+	uint64_t next_look_ns, look_interval_ns;
+	size_t heap_index;
+	unsigned int maybes, looks;
+	bool registered;
+	uint32_t name_wanted;
+	struct op *next, *prev;
+};
+
+/**
+ * op_wait() - hand a request over to the loop; the caller forgets it.
+ * @req:  copied; its resources move along
+ * @job:  moves along, may be NULL
+ * Out of memory: the request is answered with -ENOMEM.
+ */
+void op_wait(struct request *req, struct send_job *job, uint32_t events, uint64_t deadline_ns,
+	     int timeout_error, void (*resume)(struct crew_worker *, struct op *));
+
+/** op_wait_again() - a resumed op goes back to the loop. */
+void op_wait_again(struct op *op, uint32_t events);
+
+/** op_answer() - answer and free. */
+void op_answer(struct op *op, long result);
+/** op_drop() - free without an answer. */
+void op_drop(struct op *op);
+
+/** clock_now_ns() - CLOCK_MONOTONIC. */
+uint64_t clock_now_ns(void);
+
+#endif

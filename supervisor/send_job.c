@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "send_job.h"
+
+#include "crew.h"
+#include "notify.h"
+#include "request.h"
+#include "supervisor.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+void send_job_init(struct send_job *job)
+{
+	/* Not memset: the control buffer is large and needs none. */
+	job->flags = 0;
+	job->stream = job->has_name = job->fast_open = false;
+	job->name_size = 0;
+	job->control_size = job->n_fds = 0;
+	job->path = -1;
+	job->timeout_error = EAGAIN;
+	job->parts = NULL;
+	job->own_parts = NULL;
+	job->n_parts = job->total = job->sent = 0;
+	job->count_at = 0;
+}
+
+void send_job_fini(struct send_job *job)
+{
+	for (size_t i = 0; i < job->n_fds; i++)
+		close(job->fds[i]);
+	job->n_fds = 0;
+	if (job->path >= 0)
+		close(job->path);
+	job->path = -1;
+	free(job->own_parts);
+	job->own_parts = NULL;
+}
+
+struct send_job *send_job_keep(struct send_job *job)
+{
+	size_t size = offsetof(struct send_job, control) + job->control_size;
+	struct send_job *kept = malloc(size);
+	struct iovec *parts = calloc(job->n_parts ? job->n_parts : 1, sizeof(*parts));
+
+	if (!kept || !parts) {
+		free(kept);
+		free(parts);
+		return NULL;
+	}
+	if (job->n_parts)
+		memcpy(parts, job->parts, job->n_parts * sizeof(*parts));
+	memcpy(kept, job, size);
+	kept->parts = kept->own_parts = parts;
+	job->n_fds = 0;
+	job->path = -1;
+	return kept;
+}
+
+void send_job_free(struct send_job *job)
+{
+	if (!job)
+		return;
+	send_job_fini(job);
+	free(job);
+}
+
+long send_job_done(const struct send_job *job)
+{
+	if (job->count_at)
+		return 0;
+	return (long)job->sent;
+}
+
+/* One sendmsg(2) of @size bytes at @data, never blocking, never SIGPIPE. */
+static ssize_t send_some(struct request *req, struct send_job *job, void *data, size_t size)
+{
+	struct iovec part = {data, size};
+	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+	int flags = job->flags | MSG_DONTWAIT | MSG_NOSIGNAL;
+
+	if (job->has_name) {
+		message.msg_name = &job->name;
+		message.msg_namelen = job->name_size;
+	}
+	/* Control data go with the first byte only, as in the kernel. */
+	if (job->control_size && job->sent == 0) {
+		message.msg_control = job->control;
+		message.msg_controllen = job->control_size;
+	}
+	if (job->fast_open)
+		flags |= MSG_FASTOPEN;
+	return sendmsg(req->duplicate, &message, flags);
+}
+
+/*
+ * A fast open (MSG_FASTOPEN, or the first send after TCP_FASTOPEN_CONNECT) may only
+ * begin to connect; then the data are sent on the connection.
+ */
+static bool only_began_to_connect(const struct send_job *job, int error)
+{
+	return job->stream && (error == EINPROGRESS || error == EALREADY);
+}
+
+/* Does a blocking socket wait here?  Keeps errno. */
+static bool must_wait(const struct request *req, struct send_job *job)
+{
+	int error = errno;
+	bool began = only_began_to_connect(job, error);
+	bool wait =
+	    (error == EAGAIN || began) && !(job->flags & MSG_DONTWAIT) && request_is_blocking(req);
+
+	errno = error;
+	if (!wait)
+		return false;
+	/* tcp_sendmsg_fastopen() waits as connect does, and with its error when the time is over. */
+	job->timeout_error = began ? EINPROGRESS : EAGAIN;
+	if (began)
+		job->fast_open = job->has_name = false;
+	return true;
+}
+
+static long failed(struct request *req, struct send_job *job)
+{
+	int error = errno;
+
+	if (job->sent > 0)
+		return send_job_done(job);
+	/* Stream sockets raise it unless told not to (sk_stream_error(), unix_stream_sendmsg()). */
+	if (error == EPIPE && req->socket.type == SOCK_STREAM && !(job->flags & MSG_NOSIGNAL))
+		target_raise(req->tid, SIGPIPE);
+	return -error;
+}
+
+/* Reads the next bytes of the message.  @room: of worker->buffer. */
+static long load(struct crew_worker *worker, struct request *req, struct send_job *job,
+		 void *buffer, size_t room)
+{
+	size_t size = job->total - job->sent;
+	int rc;
+
+	if (size > room)
+		size = room;
+	rc = target_read_vector(req->tid, job->parts, job->n_parts, job->sent, buffer, size);
+	if (rc < 0)
+		return rc;
+	return notify_alive(worker->sup->listener, req->id) ? (long)size : -ESRCH;
+}
+
+static long send_chunks(struct crew_worker *worker, struct request *req, struct send_job *job,
+			unsigned char *buffer, size_t room, size_t loaded)
+{
+	size_t at = 0;
+
+	for (;;) {
+		ssize_t n;
+
+		if (at == loaded && job->sent < job->total) {
+			long rc = load(worker, req, job, buffer, room);
+
+			if (rc < 0)
+				return job->sent > 0 ? send_job_done(job) : rc;
+			loaded = (size_t)rc;
+			at = 0;
+		}
+		n = send_some(req, job, buffer + at, loaded - at);
+		if (n < 0 && must_wait(req, job))
+			return SEND_WAITS;
+		if (n < 0)
+			return failed(req, job);
+		at += (size_t)n;
+		job->sent += (size_t)n;
+		job->fast_open = false;
+		if (job->stream)
+			job->has_name = false;
+		if (!job->stream || job->sent >= job->total)
+			return (long)job->sent;
+	}
+}
+
+long send_job_try(struct crew_worker *worker, struct request *req, struct send_job *job,
+		  size_t loaded)
+{
+	unsigned char *large;
+	long result;
+
+	if (job->stream || job->total <= CREW_BUFFER_SIZE)
+		return send_chunks(worker, req, job, worker->buffer, CREW_BUFFER_SIZE, loaded);
+	/* A datagram cannot be cut; larger ones than the buffer are rare (local sockets only). */
+	if (job->total > SEND_DATAGRAM_MAX)
+		return -EMSGSIZE;
+	large = mmap(NULL, job->total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (large == MAP_FAILED)
+		return -ENOBUFS;
+	result = send_chunks(worker, req, job, large, job->total, 0);
+	munmap(large, job->total);
+	return result;
+}

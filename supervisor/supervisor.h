@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SUPERVISOR_SUPERVISOR_H
+#define SUPERVISOR_SUPERVISOR_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct crew;
+struct filter_spec;
+struct loop;
+struct names;
+struct plan;
+struct trace;
+
+/* What all parts of one supervisor process share; set up by main before the program runs, then read only. */
+struct supervisor {
+	int listener;
+	struct plan *plan;
+	struct filter_spec *spec;
+	struct trace *trace; /* NULL: no trace */
+	struct names *names; /* NULL: the policy has no host names */
+	struct crew *crew;
+	struct loop *loop;
+
+	pid_t front;             /* gae-run, as the shell knows it */
+	pid_t child;             /* the program */
+	const char *const *argv; /* its arguments, for the trace */
+
+	bool trace_all;      /* mocked and ignored options too, which are no news on a terminal */
+	bool hints;          /* somebody sits at a terminal and gets a line at exit */
+	atomic_uint denials; /* destinations refused, for the line at exit */
+};
+
+#endif

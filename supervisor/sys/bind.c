@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "crew.h"
+#include "notify.h"
+#include "supervisor.h"
+#include "sys/dispatch.h"
+#include "sys/netlink.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static bool is_wildcard(const struct net_addr *addr)
+{
+	static const struct net_addr v4 = {.family = AF_INET}, v6 = {.family = AF_INET6};
+
+	return net_addr_equal(addr, &v4) || net_addr_equal(addr, &v6);
+}
+
+/* The `bind` statement: nothing, the wildcard address with a port of the kernel's choice, or anything. */
+static bool is_permitted(const struct plan *plan, const struct net_endpoint *at)
+{
+	switch ((enum bind_word)plan->bind.word) {
+	case BIND_ANY:
+		return true;
+	case BIND_EPHEMERAL:
+		return at->port == 0 && is_wildcard(&at->addr);
+	case BIND_DENY:
+		break;
+	}
+	return false;
+}
+
+static long bind_ip(struct request *req, const void *bytes, size_t size)
+{
+	const struct plan *plan = req->sup->plan;
+	struct sockaddr_storage at;
+	socklen_t at_size;
+	int rc = sockaddr_read(req->socket.domain, req->socket.type, SOCKADDR_BIND, bytes, size,
+			       &req->dest);
+
+	if (rc < 0)
+		return rc;
+	req->has_dest = true;
+	req->by_policy = true;
+	req->loc = plan->bind.loc;
+	req->why = "bind";
+	if (!is_permitted(plan, &req->dest.endpoint))
+		return request_deny(req, plan->bind.error ? plan->bind.error : EACCES,
+				    plan->bind.loc,
+				    "only the wildcard address and port 0 may be bound");
+	at_size = sockaddr_build(req->socket.domain, &req->dest, &at);
+	return bind(req->duplicate, (const struct sockaddr *)&at, at_size) < 0 ? -errno : 0;
+}
+
+void sys_bind(struct crew_worker *worker, struct request *req)
+{
+	unsigned char bytes[SOCKADDR_MAX];
+	size_t size;
+
+	if (!request_take_address(worker, req, bytes, &size))
+		return;
+	switch (req->socket.domain) {
+	case AF_INET:
+	case AF_INET6:
+		request_answer(req, bind_ip(req, bytes, size));
+		break;
+	case AF_NETLINK:
+		request_answer(req, netlink_bind(req, bytes, size));
+		break;
+	default:
+		request_answer(req, request_deny(req, EACCES, req->sup->plan->unix_sockets.loc,
+						 "binding a local socket"));
+	}
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "crew.h"
+#include "notify.h"
+#include "shared/base/kernel.h"
+#include "socket_wait.h"
+#include "supervisor.h"
+#include "sys/dispatch.h"
+#include "sys/netlink.h"
+#include "sys/unix_path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+/*
+ * connect(2) is carried out on our duplicate, never in the program.
+ *
+ * A blocking connect must not block us: it is begun non-blocking and the loop waits.
+ * O_NONBLOCK is a flag of the open file, which the program shares, so it is set for
+ * the one call only.  When the socket is ready, connect(2) is called once more: only
+ * that moves the socket from "connecting" to "connected" (or back to unconnected,
+ * with the error) as a blocking connect does; SO_ERROR would leave it half-way.
+ * A call that was interrupted and restarted finds EALREADY and waits on.
+ */
+static int connect_unblocked(struct request *req, const struct sockaddr_storage *to, socklen_t size,
+			     bool *blocking)
+{
+	int flags = -1, rc;
+
+	*blocking = false;
+	if (req->socket.type != SOCK_DGRAM) {
+		flags = fcntl(req->duplicate, F_GETFL);
+		*blocking = flags >= 0 && !(flags & O_NONBLOCK);
+		/* Better no connect than one that blocks us. */
+		if (flags < 0 ||
+		    (*blocking && fcntl(req->duplicate, F_SETFL, flags | O_NONBLOCK) < 0))
+			return -errno;
+	}
+	rc = connect(req->duplicate, (const struct sockaddr *)to, size) < 0 ? -errno : 0;
+	/* On loopback the handshake is over by now; asking again saves the way through the loop. */
+	if (*blocking && rc == -EINPROGRESS)
+		rc = connect(req->duplicate, (const struct sockaddr *)to, size) < 0 ? -errno : 0;
+	if (*blocking)
+		fcntl(req->duplicate, F_SETFL, flags);
+	return rc;
+}
+
+/* Connects req->dest, which was decided.  Return: the answer, or 1: it must wait. */
+static int act(struct request *req)
+{
+	struct sockaddr_storage to;
+	socklen_t size = sockaddr_build(req->socket.domain, &req->dest, &to);
+	bool blocking;
+	int rc = connect_unblocked(req, &to, size, &blocking);
+
+	return blocking && (rc == -EINPROGRESS || rc == -EALREADY) ? 1 : rc;
+}
+
+static int disconnect(struct request *req)
+{
+	struct sockaddr none = {.sa_family = AF_UNSPEC};
+
+	return connect(req->duplicate, &none, sizeof(none)) < 0 ? -errno : 0;
+}
+
+/* What is to be done with a connect to req->dest. */
+enum plan_of_connect { CONNECT_IT = 0, CONNECT_WAITS_FOR_NAME = 1, CONNECT_PROBES = 2 };
+
+/*
+ * A datagram socket that is "connected" asks the kernel for a source address and sends
+ * nothing: getaddrinfo(3) sorts what it found that way, with the port that it was asked
+ * for or with 0, and without an answer would put first what cannot be reached.  Where
+ * only TCP is allowed there, the question is let through, and sending is shut on that
+ * socket for good: nothing ever gets out of it.  @denial: the answer that UDP got.
+ */
+static int decide_probe(struct request *req, int denial)
+{
+	struct verdict udp = req->verdict;
+	int rc;
+
+	if (req->dest.endpoint.port == 0)
+		return CONNECT_PROBES;
+	rc = request_decide(req, TRANSPORT_TCP);
+	if (rc == 0)
+		return CONNECT_PROBES;
+	if (rc == 1)
+		return CONNECT_WAITS_FOR_NAME;
+	req->verdict = udp;
+	return denial;
+}
+
+/* Return: enum plan_of_connect, or -errno. */
+static int decide(struct request *req)
+{
+	bool udp = req->socket.type == SOCK_DGRAM;
+	int rc;
+
+	req->denied = false;
+	rc = request_decide(req, udp ? TRANSPORT_UDP : TRANSPORT_TCP);
+	return rc < 0 && udp ? decide_probe(req, rc) : rc;
+}
+
+static int probe_source(struct request *req)
+{
+	int rc = -EACCES;
+
+	/*
+	 * Before it is connected: not even another thread's send(2) finds a gap.  The kernel
+	 * says ENOTCONN and shuts it all the same (inet_shutdown()).
+	 */
+	if (shutdown(req->duplicate, SHUT_WR) == 0 || errno == ENOTCONN)
+		rc = act(req);
+	/* No traffic, no decision: no line in the trace. */
+	req->denied = false;
+	req->by_policy = false;
+	return rc;
+}
+
+/* Return: the answer; 1 it waits for the socket; 2 it waits for a name. */
+static int carry_out(struct request *req)
+{
+	int rc = decide(req);
+
+	if (rc == CONNECT_WAITS_FOR_NAME)
+		return 2;
+	if (rc == CONNECT_PROBES)
+		return probe_source(req);
+	return rc < 0 ? rc : act(req);
+}
+
+static void resume_connect(struct crew_worker *worker, struct op *op)
+{
+	int rc;
+
+	(void)worker;
+	/* Denied for its time while a name was looked up, or killed: then nothing may be done any more. */
+	if (!notify_alive(op->req.sup->listener, op->req.id)) {
+		op_drop(op);
+		return;
+	}
+	rc = op->events == 0 ? carry_out(&op->req) : act(&op->req);
+	if (rc == 1) {
+		if (!op->deadline_ns)
+			op->deadline_ns = socket_deadline(op->req.duplicate);
+		op->timeout_error = EINPROGRESS;
+		op_wait_again(op, EPOLLOUT);
+	} else if (rc == 2) {
+		op_wait_again(op, 0);
+	} else {
+		op_answer(op, rc);
+	}
+}
+
+static void connect_ip(struct request *req, const void *bytes, size_t size)
+{
+	int rc = sockaddr_read(req->socket.domain, req->socket.type, SOCKADDR_CONNECT, bytes, size,
+			       &req->dest);
+
+	if (rc == 0 && req->dest.kind == SOCKADDR_DISCONNECT) {
+		request_answer(req, disconnect(req));
+		return;
+	}
+	if (rc == 0)
+		rc = carry_out(req);
+	if (rc == 1)
+		op_wait(req, NULL, EPOLLOUT, socket_deadline(req->duplicate), EINPROGRESS,
+			resume_connect);
+	else if (rc == 2)
+		op_wait(req, NULL, 0, 0, 0, resume_connect);
+	else
+		request_answer(req, rc);
+}
+
+static void connect_unix(struct request *req, const void *bytes, size_t size)
+{
+	struct sockaddr_storage to;
+	socklen_t to_size;
+	int rc = unix_path_check(req, bytes, size, &to, &to_size);
+
+	if (rc >= 0) {
+		int path = rc;
+		bool blocking;
+
+		/* A full backlog gives EAGAIN here where a blocking connect would wait; there is nothing to poll for. */
+		rc = connect_unblocked(req, &to, to_size, &blocking);
+		unix_path_close(path);
+	}
+	request_answer(req, rc);
+}
+
+void sys_connect(struct crew_worker *worker, struct request *req)
+{
+	unsigned char bytes[SOCKADDR_MAX];
+	size_t size;
+
+	if (!request_take_address(worker, req, bytes, &size))
+		return;
+	switch (req->socket.domain) {
+	case AF_INET:
+	case AF_INET6:
+		connect_ip(req, bytes, size);
+		break;
+	case AF_UNIX:
+		connect_unix(req, bytes, size);
+		break;
+	case AF_NETLINK:
+		request_answer(req, netlink_connect(req, bytes, size));
+		break;
+	default:
+		request_answer(req, request_deny(req, EACCES, req->loc, "address family"));
+	}
+}

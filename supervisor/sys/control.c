@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sys/control.h"
+
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#ifndef SO_TXTIME
+#define SO_TXTIME 61
+#endif
+
+static bool is_zero(const void *data, size_t size)
+{
+	const unsigned char *at = data;
+
+	while (size--)
+		if (*at++)
+			return false;
+	return true;
+}
+
+/* Packet info that chooses nothing: no source address, no interface. */
+static bool chooses_nothing(const struct cmsghdr *header)
+{
+	return is_zero(CMSG_DATA(header), header->cmsg_len - CMSG_LEN(0));
+}
+
+static const char *refuse_ip(const struct cmsghdr *header)
+{
+	switch (header->cmsg_type) {
+	case IP_TOS:
+	case IP_TTL:
+		return NULL;
+	case IP_PKTINFO:
+		return chooses_nothing(header) ? NULL : "IP_PKTINFO chooses a local address";
+	case IP_RETOPTS:
+		return "IP_RETOPTS can route to another host";
+	default:
+		return "control message";
+	}
+}
+
+static const char *refuse_ipv6(const struct cmsghdr *header)
+{
+	switch (header->cmsg_type) {
+	case IPV6_TCLASS:
+	case IPV6_HOPLIMIT:
+	case IPV6_DONTFRAG:
+		return NULL;
+	case IPV6_PKTINFO:
+		return chooses_nothing(header) ? NULL : "IPV6_PKTINFO chooses a local address";
+	case IPV6_RTHDR:
+		return "IPV6_RTHDR can route to another host";
+	default:
+		return "control message";
+	}
+}
+
+static const char *refuse_socket(int domain, const struct cmsghdr *header)
+{
+	switch (header->cmsg_type) {
+	case SO_TIMESTAMPING:
+	case SO_TXTIME:
+	case SCM_CREDENTIALS: /* IP sockets ignore it */
+		return NULL;
+	case SCM_RIGHTS:
+		return domain == AF_UNIX ? NULL : "descriptors on a socket that cannot carry them";
+	default:
+		return "control message";
+	}
+}
+
+static const char *refuse(int domain, const struct cmsghdr *header)
+{
+	if (header->cmsg_level == SOL_SOCKET)
+		return refuse_socket(domain, header);
+	if (header->cmsg_level == SOL_UDP && domain != AF_UNIX)
+		return header->cmsg_type == UDP_SEGMENT ? NULL : "control message";
+	if (header->cmsg_level == IPPROTO_IP && domain != AF_UNIX)
+		return refuse_ip(header);
+	if (header->cmsg_level == IPPROTO_IPV6 && domain == AF_INET6)
+		return refuse_ipv6(header);
+	return "control message";
+}
+
+/* The kernel's CMSG_OK: whole header, and within the buffer. */
+static bool is_whole(const unsigned char *at, size_t left, struct cmsghdr *header)
+{
+	if (left < sizeof(*header))
+		return false;
+	memcpy(header, at, sizeof(*header));
+	return header->cmsg_len >= sizeof(*header) && header->cmsg_len <= left;
+}
+
+enum control_verdict control_check(int domain, const void *control, size_t size, const char **why)
+{
+	const unsigned char *at = control;
+	unsigned int rights = 0;
+
+	/* for_each_cmsghdr ends, without an error, where no whole header is left. */
+	while (size >= sizeof(struct cmsghdr)) {
+		struct cmsghdr header;
+		size_t step;
+
+		if (!is_whole(at, size, &header))
+			return CONTROL_INVALID;
+		*why = refuse(domain, (const struct cmsghdr *)(const void *)at);
+		if (*why)
+			return CONTROL_REFUSED;
+		rights += header.cmsg_level == SOL_SOCKET && header.cmsg_type == SCM_RIGHTS;
+		step = CMSG_ALIGN(header.cmsg_len);
+		if (step >= size)
+			break;
+		at += step;
+		size -= step;
+	}
+	if (rights > 1) {
+		*why = "descriptors in more than one control message";
+		return CONTROL_REFUSED;
+	}
+	return rights ? CONTROL_RIGHTS : CONTROL_FINE;
+}
+
+size_t control_fds(void *control, size_t size, int **fds)
+{
+	unsigned char *at = control;
+
+	while (size >= sizeof(struct cmsghdr)) {
+		struct cmsghdr header;
+		size_t step;
+
+		if (!is_whole(at, size, &header))
+			break;
+		if (header.cmsg_level == SOL_SOCKET && header.cmsg_type == SCM_RIGHTS) {
+			*fds = (int *)(void *)(at + CMSG_LEN(0));
+			return (header.cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		}
+		step = CMSG_ALIGN(header.cmsg_len);
+		if (step >= size)
+			break;
+		at += step;
+		size -= step;
+	}
+	return 0;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SYS_CONTROL_H
+#define SYS_CONTROL_H
+
+#include <stddef.h>
+
+/*
+ * Control messages of sendmsg(2), judged on the copy against an allow-list.
+ * IP_RETOPTS and routing headers would send a datagram for an allowed address to
+ * another host; packet info would choose the local address, which is bind by
+ * another name.  Pure.
+ */
+enum control_verdict {
+	CONTROL_FINE,
+	CONTROL_INVALID, /* the kernel says EINVAL */
+	CONTROL_REFUSED, /* not on the list: EACCES */
+	CONTROL_RIGHTS,  /* fine, and there are descriptors (SCM_RIGHTS) in it */
+};
+
+/**
+ * control_check() - walk @control as the kernel does (CMSG_OK, __scm_send, ip_cmsg_send).
+ * @domain: SO_DOMAIN of the socket; @control: @size bytes, aligned for struct cmsghdr
+ * @why: static text for CONTROL_REFUSED
+ */
+enum control_verdict control_check(int domain, const void *control, size_t size, const char **why);
+
+/**
+ * control_fds() - the descriptors in the one SCM_RIGHTS message, in place, so that
+ * they can be replaced by the sender's own.
+ * Return: how many; *@fds points into @control (int, may be unaligned only if @control is).
+ */
+size_t control_fds(void *control, size_t size, int **fds);
+
+#endif

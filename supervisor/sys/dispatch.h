@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SYS_DISPATCH_H
+#define SYS_DISPATCH_H
+
+#include "request.h"
+
+#include <linux/seccomp.h>
+
+struct crew_worker;
+
+/* One handler per call that the filter sends here; answers @req, or lets it wait. */
+typedef void sys_handler(struct crew_worker *worker, struct request *req);
+
+sys_handler sys_connect, sys_bind, sys_sendto, sys_sendmsg, sys_sendmmsg, sys_getsockopt;
+/* For calls that are decided by their registers alone: they come here only to be traced. */
+sys_handler sys_none;
+
+/** dispatch() - answer one notification: by its clause in the spec, or by its handler. */
+void dispatch(struct crew_worker *worker, const struct seccomp_notif *notif);
+
+/** dispatch_handler() - the handler of native call @nr, NULL for a call without a row. */
+sys_handler *dispatch_handler(int nr);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SYS_UNIX_PATH_H
+#define SYS_UNIX_PATH_H
+
+#include "request.h"
+
+/*
+ * Local sockets with a name (`unix allow PATH...`).
+ *
+ * The path is the program's and means something in its root, its working directory
+ * and its mount namespace; the rule's path means something in ours.  So the file is
+ * opened (O_PATH) the program's way, and must be the very file (device and inode)
+ * that the rule's path leads to here.  What is connected to is the opened file.
+ */
+
+/**
+ * unix_path_check() - decide an AF_UNIX address.
+ * @bytes, @size: copy of the program's sockaddr_un
+ * @to, @to_size: the address for the kernel
+ * Return: a descriptor to keep until the call is made (unix_path_close()), or -errno.
+ */
+int unix_path_check(struct request *req, const void *bytes, size_t size,
+		    struct sockaddr_storage *to, socklen_t *to_size);
+void unix_path_close(int path);
+
+/** unix_pattern_matches() - @pattern from the policy, a trailing '*' for any rest.  Pure. */
+bool unix_pattern_matches(const char *pattern, const char *path);
+
+#endif
