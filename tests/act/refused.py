@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls that would lead around the fence give exactly the errno that the documentation says."""
+import os
+import platform
+import signal
+
+from world import expect, program, until
+
+POLICY = """gae-policy 1
+allow tcp,udp to any
+bind ephemeral
+unix pair
+sockopt any any pass
+"""
+RESULTS = {
+    "EPROTONOSUPPORT": ["raw", "raw udp", "raw v6", "ping", "packet, old", "sctp", "mptcp", "mptcp v6", "udp-lite",
+                        "dccp"],
+    "EAFNOSUPPORT": ["packet", "vsock", "alg", "unix", "netlink route", "netlink netfilter", "key"],
+    "EACCES": ["bind a port", "bind an address", "listen", "accept", "accept4"],
+    "EPERM": ["setns", "unshare", "clone", "pidfd_getfd", "bpf", "TIOCSTI", "TIOCSTI with high bits", "TIOCLINUX"],
+    "ENOSYS": ["clone3", "io_uring_setup", "io_uring_enter", "io_uring_register"],
+    "EBUSY": ["seccomp listener"],
+    "done": ["seccomp filter", "PR_SET_DUMPABLE", "socket after that", "connect after that"],
+}
+FOREIGN = ["int 0x80 getpid", "int 0x80 socket", "int 0x80 connect", "int 0x80 socketcall", "x32 getpid",
+           "x32 connect"]
+AT_A_PROCESS = ["kill 0", "SIGCONT", "tkill", "tgkill", "sigqueue", "tgsigqueue", "pidfd", "ptrace", "writev",
+                "prlimit", "setpriority", "sched_setaffinity", "sched_setscheduler", "sched_setparam"]
+ABOVE = ["the parent", "the grandparent", "the one above"]  # supervisor, guard, front
+# Kernels without these protocols, or without x32, refuse them natively just so; bpf needs real root.
+MAY_LACK = {"bpf", "sctp", "dccp", "alg", "key", "vsock", "mptcp", "mptcp v6", "udp-lite", "int 0x80 getpid",
+            "int 0x80 socket", "int 0x80 connect", "int 0x80 socketcall", "x32 getpid", "x32 connect"}
+
+
+def results(text):
+    return dict(line.split(": ", 1) for line in text.splitlines())
+
+
+def exact_errnos(world):
+    path = program("forbidden")
+    # Natively with three shells above, so that there is somebody to aim at.
+    native = results(world.native("sh", "-c", f"sh -c 'sh -c \"{path}; :\"; :'; :").stdout)
+    fenced = results(world.fenced(world.policy(POLICY), path).stdout)
+    expected = {name: result for result, names in RESULTS.items() for name in names}
+    expected.update({f"{what} {who}": "EPERM" for what in AT_A_PROCESS for who in ABOVE})
+    if platform.machine() == "x86_64":
+        expected.update({name: "ENOSYS" for name in FOREIGN})
+    wrong = [f"{name}: {fenced.get(name)}, not {result}" for name, result in expected.items()
+             if fenced.get(name) != result]
+    expect(not wrong, "; ".join(wrong))
+    expect(set(fenced) == set(expected), f"not expected: {set(fenced) ^ set(expected)}")
+    allowed = set(RESULTS["done"])
+    same = [name for name in expected if native[name] == fenced[name] and name not in MAY_LACK | allowed]
+    expect(not same, f"natively refused as well, so this shows nothing: {same}")
+
+
+def stop_the_supervisor(world):
+    """SIGSTOP and SIGKILL at everything above; then the fence still answers."""
+    script = ("import os, signal, socket\n"
+              "pid, refused = os.getppid(), 0\n"
+              "for _ in range(3):\n"
+              "    for number in (signal.SIGSTOP, signal.SIGKILL):\n"
+              "        try: os.kill(pid, number)\n"
+              "        except PermissionError: refused += 1\n"
+              "    pid = int(open(f'/proc/{pid}/stat').read().rsplit(')')[1].split()[1])\n"
+              "print(refused)\n"
+              "try: socket.create_connection(('127.0.0.1', 9), timeout=5)\n"
+              "except ConnectionRefusedError: print('answered')\n")
+    fenced = world.fenced(world.policy(POLICY), "python3", "-c", script)
+    expect(fenced.stdout == "6\nanswered\n", f"{fenced.stdout}{fenced.stderr}")
+
+
+def descriptors(world):
+    """Nothing of the fence's is left open in the program: no listener, no socket to the supervisor."""
+    fenced = world.fenced(world.policy(POLICY), "sh", "-c", "ls -l /proc/self/fd")
+    expect("seccomp" not in fenced.stdout and "memfd" not in fenced.stdout and "socket:" not in fenced.stdout,
+           fenced.stdout)
+    numbers = {line.split()[8] for line in fenced.stdout.splitlines()[1:]}
+    expect({"0", "1", "2"} <= numbers and len(numbers) == 4, f"descriptors {sorted(numbers)}")
+
+
+def supervisor_dies(world):
+    """When the supervisor is killed no call gets through any more: the tree dies, gae-run says 125."""
+    witness = world.witness()
+    script = ("import os, socket, sys, time\n"
+              "if os.fork() == 0: os.setsid()\n"
+              "print('ready', flush=True)\n"
+              "while True:\n"
+              f"    try: socket.create_connection(('127.0.0.1', {witness.port}), timeout=5).close()\n"
+              "    except OSError as e: print(e.errno, flush=True); break\n"
+              "    time.sleep(0.001)\n"
+              "time.sleep(60)\n")
+    process = world.start(world.policy(POLICY), "python3", "-c", script)
+    expect(process.line() == "ready" and process.line() == "ready", "the program starts")
+    until(witness.heard, 10, "the witness hears it")
+    supervisor = process.supervisor()
+    tree = [pid for pid in world.below(supervisor)]
+    expect(len(tree) >= 2, "the program and its daemon are below the supervisor")
+    os.kill(supervisor, signal.SIGKILL)
+    expect(process.wait(10) == 125, f"status {process.returncode}")
+    for pid in tree:
+        until(lambda: not os.path.exists(f"/proc/{pid}"), 5, f"process {pid} ends")
+    witness.heard()
+    expect(not witness.heard(), "connects go on")
+
+
+def tests():
+    yield "refused: exact errnos", exact_errnos
+    yield "refused: signals at supervisor, guard and front", stop_the_supervisor
+    yield "refused: the program has no descriptor of the fence's", descriptors
+    yield "supervisor: its death ends the whole tree with 125", supervisor_dies

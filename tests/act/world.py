@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every test needs: policies, programs native and fenced, a witness, deadlines."""
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(TOP, os.environ.get("BUILD", "build"))
+GAE_RUN = os.environ.get("GAE_RUN", os.path.join(BUILD, "gae-run"))
+SILENT = "203.0.113.1"
+
+ALLOW_ALL = """gae-policy 1
+allow tcp,udp to any
+listen  allow
+bind    any
+unix    pair
+netlink route-read
+sockopt any any pass
+"""
+
+
+class Failure(Exception):
+    pass
+
+
+class Skip(Exception):
+    pass
+
+
+def expect(condition, why):
+    if not condition:
+        raise Failure(why)
+
+
+def program(name):
+    return os.path.join(BUILD, "tests/programs", name)
+
+
+def until(condition, seconds, why):
+    """Waits for condition() to be true; its value."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        expect(time.monotonic() < end, f"{why}: not within {seconds} s")
+        time.sleep(0.005)
+
+
+def children(pid):
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+            return [int(x) for x in f.read().split()]
+    except OSError:
+        return []
+
+
+def descendants(pid):
+    found = []
+    for child in children(pid):
+        found += [child] + descendants(child)
+    return found
+
+
+def name_of(pid):
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8") as f:
+            return f.read().strip()
+    except OSError:
+        return ""
+
+
+class Fenced(subprocess.Popen):
+    """A program under gae-run that goes on while the test looks at it."""
+
+    def supervisor(self):
+        def find():
+            for pid in descendants(self.pid):
+                if name_of(pid) == "gae-supervisor":
+                    return pid
+            return None
+        return until(find, 10, "the supervisor starts")
+
+    def kill_tree(self):
+        for pid in [self.pid] + descendants(self.pid):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.wait(10)
+
+    def line(self, seconds=20):
+        """Next line of its standard output, without the newline."""
+        text = b""
+        end = time.monotonic() + seconds
+        while not text.endswith(b"\n"):
+            left = end - time.monotonic()
+            expect(left > 0 and select.select([self.stdout], [], [], left)[0],
+                   f"no line from the program within {seconds} s")
+            byte = os.read(self.stdout.fileno(), 1)
+            if not byte:
+                break
+            text += byte
+        return text.decode().rstrip("\n")
+
+
+class Witness:
+    """Listens for TCP and UDP on every address at one port, IPv4 and IPv6."""
+
+    def __init__(self):
+        self.tcp = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True, backlog=512)
+        self.port = self.tcp.getsockname()[1]
+        self.udp = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        self.udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        self.udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        self.udp.bind(("::", self.port))
+        self.tcp.setblocking(False)
+        self.udp.setblocking(False)
+
+    def heard(self):
+        """Local addresses at which something came in since the last call: the loopback delivers at once."""
+        places = []
+        while True:
+            try:
+                connection, _ = self.tcp.accept()
+            except BlockingIOError:
+                break
+            places.append("tcp " + connection.getsockname()[0])
+            connection.close()
+        while True:
+            try:
+                _, extra, _, _ = self.udp.recvmsg(2048, 256)
+            except BlockingIOError:
+                break
+            for level, kind, data in extra:
+                if (level, kind) == (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO):
+                    places.append("udp " + socket.inet_ntop(socket.AF_INET6, data[:16]))
+        return places
+
+    def close(self):
+        self.tcp.close()
+        self.udp.close()
+
+
+class World:
+    def __enter__(self):
+        self.directory = tempfile.mkdtemp(prefix="gae-act-")
+        self.started = []
+        self.closing = []
+        return self
+
+    def __exit__(self, *_):
+        for process in self.started:
+            if process.poll() is None:
+                process.kill_tree()
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                if pipe:
+                    pipe.close()
+        for thing in self.closing:
+            thing.close()
+        shutil.rmtree(self.directory)
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def policy(self, text=ALLOW_ALL, name="test.conf"):
+        with open(self.path(name), "w", encoding="ascii") as f:
+            f.write(text)
+        return self.path(name)
+
+    def witness(self):
+        witness = Witness()
+        self.closing.append(witness)
+        return witness
+
+    @staticmethod
+    def below(pid):
+        return descendants(pid)
+
+    def native(self, *command, timeout=60):
+        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
+
+    def fenced(self, policy, *command, options=(), timeout=60, **keywords):
+        """Runs a program to its end under gae-run."""
+        process = self.start(policy, *command, options=options, text=True, **keywords)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"{' '.join(command)}: still running after {timeout} s") from None
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+    def start(self, policy, *command, options=(), stderr=subprocess.PIPE, **keywords):
+        process = Fenced([GAE_RUN, "--policy", policy, *options, "--", *command], stdin=subprocess.DEVNULL,
+                         stdout=subprocess.PIPE, stderr=stderr, start_new_session=True, **keywords)
+        self.started.append(process)
+        return process
