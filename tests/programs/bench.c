@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The measured program of scripts/bench; it knows nothing of gae-run.
+ *
+ *   bench serve PORT             TCP echo (one byte in, one byte out; or a sink after 'B'), and a UDP
+ *                                socket that nobody reads: a reader that sleeps or not, as the rate
+ *                                has it, would be what is measured
+ *                                PORT + 1: connections queue up, nobody accepts them (for the same reason),
+ *                                until somebody connects to PORT + 2
+ *   bench connect PORT N         blocking connects to PORT + 1, each closed at once
+ *   bench sendto PORT N          UDP datagrams with an address
+ *   bench pingpong PORT N        one byte there and back on one connection
+ *   bench bulk PORT MEGABYTES    one way on one connection
+ *   bench held PORT N ADDRESS M  M threads wait in connect to ADDRESS, which never answers, while N connects are timed
+ *   bench sockets N              opens N TCP sockets and waits for end of file on stdin
+ *
+ * Prints "p50 p99 mean" in nanoseconds (bulk: MB/s).
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct sockaddr_in to;
+
+static uint64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void report(uint64_t *times, size_t n)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += times[i];
+	qsort(times, n, sizeof(*times), compare);
+	printf("%llu %llu %llu\n", (unsigned long long)times[n / 2],
+	       (unsigned long long)times[n * 99 / 100], (unsigned long long)(sum / n));
+}
+
+static void must(int rc, const char *what)
+{
+	if (rc >= 0)
+		return;
+	perror(what);
+	exit(1);
+}
+
+static int tcp_to_server(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	must(fd, "socket");
+	must(connect(fd, (struct sockaddr *)&to, sizeof(to)), "connect");
+	return fd;
+}
+
+static void *serve_one(void *argument)
+{
+	int fd = (int)(intptr_t)argument, one = 1;
+	const size_t room = 256 << 10;
+	char *buffer = malloc(room);
+	ssize_t n = read(fd, buffer, 1);
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (n == 1 && buffer[0] == 'B') {
+		while (read(fd, buffer, room) > 0)
+			;
+		n = write(fd, "E", 1);
+	} else {
+		while (n > 0 && write(fd, buffer, 1) == 1)
+			n = read(fd, buffer, 1);
+	}
+	close(fd);
+	free(buffer);
+	return NULL;
+}
+
+static int listen_at(int port)
+{
+	struct sockaddr_in at = to;
+	int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+
+	at.sin_port = htons((unsigned short)port);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	must(bind(fd, (struct sockaddr *)&at, sizeof(at)), "bind");
+	must(listen(fd, 4096), "listen");
+	return fd;
+}
+
+/* Empties the queue of @argument + 1 whenever somebody connects to @argument + 2. */
+static void *drain(void *argument)
+{
+	int port = (int)(intptr_t)argument;
+	int full = listen_at(port + 1), order = listen_at(port + 2), fd;
+
+	fcntl(full, F_SETFL, O_NONBLOCK);
+	while ((fd = accept(order, NULL, NULL)) >= 0) {
+		int one;
+
+		while ((one = accept(full, NULL, NULL)) >= 0)
+			close(one);
+		if (write(fd, "E", 1) != 1)
+			break;
+		close(fd);
+	}
+	return NULL;
+}
+
+static void serve(void)
+{
+	int port = ntohs(to.sin_port), fd = listen_at(port), udp = socket(AF_INET, SOCK_DGRAM, 0);
+	pthread_attr_t detached;
+	pthread_t thread;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	pthread_attr_init(&detached);
+	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+	must(bind(udp, (struct sockaddr *)&to, sizeof(to)), "bind");
+	pthread_create(&thread, &detached, drain, (void *)(intptr_t)port);
+	puts("ready");
+	fflush(stdout);
+	for (;;) {
+		int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+
+		if (peer >= 0 &&
+		    pthread_create(&thread, &detached, serve_one, (void *)(intptr_t)peer))
+			close(peer);
+	}
+}
+
+static void time_connects(size_t n)
+{
+	uint64_t *times = calloc(n, sizeof(*times));
+	struct linger hard = {1, 0};
+	char byte;
+	int fd;
+
+	to.sin_port = htons((unsigned short)(ntohs(to.sin_port) + 2));
+	fd = tcp_to_server();
+	must((int)read(fd, &byte, 1), "read");
+	close(fd);
+	to.sin_port = htons((unsigned short)(ntohs(to.sin_port) - 1));
+	for (size_t i = 0; i < n; i++) {
+		uint64_t begun;
+
+		fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		begun = now();
+
+		must(connect(fd, (struct sockaddr *)&to, sizeof(to)), "connect");
+		times[i] = now() - begun;
+		/* No TIME_WAIT: thousands of runs must not use up the ports. */
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+		close(fd);
+	}
+	report(times, n);
+}
+
+static void time_sendto(size_t n)
+{
+	uint64_t *times = calloc(n, sizeof(*times));
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	char data[64] = {0};
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t begun = now();
+
+		must((int)sendto(fd, data, sizeof(data), 0, (struct sockaddr *)&to, sizeof(to)),
+		     "sendto");
+		times[i] = now() - begun;
+	}
+	report(times, n);
+}
+
+static void time_pingpong(size_t n)
+{
+	uint64_t *times = calloc(n, sizeof(*times));
+	int fd = tcp_to_server();
+	char byte = 'x';
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t begun = now();
+
+		must((int)send(fd, &byte, 1, 0), "send");
+		must((int)recv(fd, &byte, 1, 0), "recv");
+		times[i] = now() - begun;
+	}
+	report(times, n);
+}
+
+static void time_bulk(size_t megabytes)
+{
+	static char block[1 << 20];
+	int fd = tcp_to_server();
+	uint64_t begun;
+
+	must((int)write(fd, "B", 1), "write");
+	begun = now();
+	for (size_t i = 0; i < megabytes; i++)
+		for (size_t done = 0; done < sizeof(block);) {
+			ssize_t n = send(fd, block + done, sizeof(block) - done, 0);
+
+			must((int)n, "send");
+			done += (size_t)n;
+		}
+	shutdown(fd, SHUT_WR);
+	must((int)read(fd, block, 1), "read");
+	printf("%.1f\n", (double)megabytes * 1e9 / (double)(now() - begun));
+}
+
+static struct sockaddr_in nowhere;
+
+static void *hold(void *argument)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	(void)argument;
+	connect(fd, (struct sockaddr *)&nowhere, sizeof(nowhere));
+	return NULL;
+}
+
+static void time_held(size_t n, const char *address, size_t threads)
+{
+	pthread_attr_t attributes;
+
+	nowhere = to;
+	inet_pton(AF_INET, address, &nowhere.sin_addr);
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, 64 << 10);
+	for (size_t i = 0; i < threads; i++) {
+		pthread_t thread;
+
+		errno = pthread_create(&thread, &attributes, hold, NULL);
+		must(-errno, "pthread_create");
+	}
+	/* All of them in connect: the last one began; the first rounds of what is timed are not counted. */
+	usleep(300000);
+	time_connects(n);
+	fflush(stdout);
+	_exit(0);
+}
+
+static void open_sockets(size_t n)
+{
+	struct rlimit files;
+	char byte;
+
+	getrlimit(RLIMIT_NOFILE, &files);
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+	for (size_t i = 0; i < n; i++)
+		tcp_to_server();
+	puts("open");
+	fflush(stdout);
+	if (read(0, &byte, 1) < 0)
+		exit(1);
+}
+
+int main(int argc, char **argv)
+{
+	const char *mode = argc > 2 ? argv[1] : "";
+	size_t n = argc > 3 ? strtoul(argv[3], NULL, 10) : 0;
+
+	to.sin_family = AF_INET;
+	to.sin_port = htons((unsigned short)(argc > 2 ? atoi(argv[2]) : 0));
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (!strcmp(mode, "serve"))
+		serve();
+	else if (!strcmp(mode, "connect"))
+		time_connects(n);
+	else if (!strcmp(mode, "sendto"))
+		time_sendto(n);
+	else if (!strcmp(mode, "pingpong"))
+		time_pingpong(n);
+	else if (!strcmp(mode, "bulk"))
+		time_bulk(n);
+	else if (!strcmp(mode, "held") && argc == 6)
+		time_held(n, argv[4], strtoul(argv[5], NULL, 10));
+	else if (!strcmp(mode, "sockets"))
+		open_sockets(n);
+	else
+		return 2;
+	return 0;
+}
