@@ -3,11 +3,13 @@
 
 #include "crew.h"
 #include "notify.h"
+#include "shared/base/errname.h"
 #include "shared/base/fd.h"
 #include "shared/base/log.h"
 #include "shared/base/tree.h"
 #include "shared/wire/wire.h"
 #include "supervisor.h"
+#include "target.h"
 #include "trace.h"
 
 #include <errno.h>
@@ -103,9 +105,21 @@ static int expect(struct child *child, enum wire_type type, int *fd)
 
 int child_install(struct child *child, int stage, int program, bool landlock)
 {
+	int rc;
+
 	child->stage = stage;
 	if (expect(child, WIRE_STAGE_READY, NULL) < 0)
 		return -1;
+	/* Better no start than a program whose every connect is refused for no reason of the policy's. */
+	rc = target_is_open(child->sup->child);
+	if (rc < 0) {
+		log_error("the kernel or the container refuses pidfd_getfd (%s), without which no "
+			  "socket can be checked: allow it (docker run --cap-add SYS_PTRACE, or a "
+			  "seccomp profile with pidfd_getfd); gae-run --check shows the rest",
+			  errname(-rc));
+		child_fail(child);
+		return -1;
+	}
 	if (wire_send(stage, WIRE_FILTER, landlock ? WIRE_LANDLOCK : 0, NULL, program) == 0)
 		return 0;
 	log_error("the launcher stage is gone");

@@ -233,6 +233,18 @@ int target_duplicate(struct target_cache *cache, pid_t tid, int fd)
 	return copy >= 0 ? copy : -errno;
 }
 
+int target_is_open(pid_t pid)
+{
+	CLEANUP_FD int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	CLEANUP_FD int copy = -1;
+
+	if (pidfd < 0)
+		return -errno;
+	/* Which number does not matter: only a process that is open to us says EBADF. */
+	copy = (int)syscall(SYS_pidfd_getfd, pidfd, 0, 0);
+	return copy >= 0 || errno == EBADF ? 0 : -errno;
+}
+
 void target_name(pid_t tid, char *out)
 {
 	CLEANUP_FD int fd = open_proc(tid, "comm", O_RDONLY);

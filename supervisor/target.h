@@ -67,6 +67,14 @@ void target_cache_init(struct target_cache *cache);
  */
 int target_duplicate(struct target_cache *cache, pid_t tid, int fd);
 
+/**
+ * target_is_open() - may we take descriptors of process @pid at all?
+ * Container engines refuse pidfd_getfd(2) to containers without CAP_SYS_PTRACE, and
+ * Yama to all but ancestors.
+ * Return: 0, or the -errno of the refusal.
+ */
+int target_is_open(pid_t pid);
+
 /** target_group() - the process (thread group) of @tid, @tid itself when unknown. */
 pid_t target_group(pid_t tid);
 

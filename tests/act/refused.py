@@ -4,7 +4,7 @@ import os
 import platform
 import signal
 
-from world import expect, program, until
+from world import GAE_RUN, expect, program, until
 
 POLICY = """gae-policy 1
 allow tcp,udp to any
@@ -104,7 +104,41 @@ def supervisor_dies(world):
     expect(not witness.heard(), "connects go on")
 
 
+PIDFD_GETFD, PROCESS_VM_READV = 438, {"x86_64": 310}.get(platform.machine(), 270)
+
+
+def without(world, call, *command):
+    return world.native(program("without"), str(call), GAE_RUN, "--policy", world.policy(POLICY), *command)
+
+
+def without_getfd(world):
+    """Where sockets cannot be taken, the program is not started, and one line says what to do."""
+    result = without(world, PIDFD_GETFD, "echo", "started")
+    expect(result.returncode == 125, f"status {result.returncode}")
+    expect("started" not in result.stdout, "the program ran")
+    expect("pidfd_getfd (EPERM)" in result.stderr and "--cap-add SYS_PTRACE" in result.stderr, result.stderr)
+    expect(len(result.stderr.splitlines()) == 1, result.stderr)
+
+
+def without_readv(world):
+    """Where process_vm_readv is refused, /proc/PID/mem is read instead: the decisions stay."""
+    script = ("import socket\n"
+              "udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+              "for host in ('127.0.0.1', '127.0.0.2'):\n"
+              "    for call in (lambda: udp.sendto(b'x', (host, 9)), lambda: udp.sendmsg([b'x'], [], 0, (host, 9)),\n"
+              "                 lambda: udp.connect((host, 9))):\n"
+              "        try: call(); print(host, 'done')\n"
+              "        except OSError as e: print(host, e.errno)\n")
+    policy = world.policy("gae-policy 1\nallow udp to 127.0.0.1\nsockopt any any pass\n", "mem.conf")
+    result = world.native(program("without"), str(PROCESS_VM_READV), GAE_RUN, "--policy", policy, "python3", "-c",
+                          script)
+    expected = ["127.0.0.1 done"] * 3 + ["127.0.0.2 13"] * 3
+    expect(result.stdout.split("\n")[:-1] == expected, result.stdout + result.stderr)
+
+
 def tests():
+    yield "refused: no start where sockets cannot be taken", without_getfd
+    yield "refused: memory is read by /proc where process_vm_readv is not allowed", without_readv
     yield "refused: exact errnos", exact_errnos
     yield "refused: signals at supervisor, guard and front", stop_the_supervisor
     yield "refused: the program has no descriptor of the fence's", descriptors
