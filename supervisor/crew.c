@@ -278,12 +278,11 @@ static void deny_stalled(struct crew *crew, struct crew_state *state, unsigned i
 	kill(group, SIGKILL);
 }
 
-int crew_tick(struct crew *crew, uint64_t now_ns)
+int crew_tick(struct crew *crew)
 {
 	unsigned int tick = atomic_fetch_add(&crew->tick, 1) + 1;
 	bool working = false;
 
-	(void)now_ns;
 	pthread_mutex_lock(&crew->lock);
 	for (unsigned int i = 0; i < crew->n; i++) {
 		struct crew_state *state = &crew->states[i];

@@ -64,6 +64,6 @@ void crew_submit(struct crew *crew, struct op *op);
  * crew_tick() - the loop's look at stalled threads.
  * Return: milliseconds until the next look, -1: none until the crew calls loop_watch().
  */
-int crew_tick(struct crew *crew, uint64_t now_ns);
+int crew_tick(struct crew *crew);
 
 #endif

@@ -262,7 +262,7 @@ static void run_timers(struct loop *loop, uint64_t now)
 	struct op *op;
 
 	if (loop->tick_ns && now >= loop->tick_ns) {
-		int ms = crew_tick(loop->sup->crew, now);
+		int ms = crew_tick(loop->sup->crew);
 
 		loop->tick_ns = ms < 0 ? 0 : now + (uint64_t)ms * 1000000u;
 	}

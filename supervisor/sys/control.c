@@ -66,8 +66,11 @@ static const char *refuse_socket(int domain, const struct cmsghdr *header)
 	switch (header->cmsg_type) {
 	case SO_TIMESTAMPING:
 	case SO_TXTIME:
-	case SCM_CREDENTIALS: /* IP sockets ignore it */
 		return NULL;
+	case SCM_CREDENTIALS:
+		/* IP sockets ignore it; elsewhere the kernel would judge it by our rights, not the program's. */
+		return domain == AF_INET || domain == AF_INET6 ? NULL
+							       : "credentials of one's own choice";
 	case SCM_RIGHTS:
 		return domain == AF_UNIX ? NULL : "descriptors on a socket that cannot carry them";
 	default:

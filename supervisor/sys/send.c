@@ -65,6 +65,10 @@ static int decide_unix(struct request *req, struct message *message)
 	struct send_job *job = &message->job;
 	int rc;
 
+	/* Only root's programs can have become somebody else; then ours are not their credentials. */
+	if (geteuid() == 0 && !unix_has_our_uid(req->tid))
+		return (int)request_deny(req, EPERM, req->sup->plan->unix_sockets.loc,
+					 "a local message would carry the supervisor's user id");
 	if (!message->has_name)
 		return 0;
 	if (req->socket.type == SOCK_STREAM)

@@ -35,7 +35,7 @@ static bool is_listed(const struct plan *plan, const char *path)
 }
 
 /* We act with our own credentials: only for a program that still has the same ones. */
-static bool has_our_uid(pid_t tid)
+bool unix_has_our_uid(pid_t tid)
 {
 	char path[48], text[2048];
 	CLEANUP_FD int fd = -1;
@@ -51,7 +51,7 @@ static bool has_our_uid(pid_t tid)
 	text[n] = '\0';
 	at = strstr(text, "\nUid:");
 	return at && sscanf(at + 5, "%u %u %u %u", &ids[0], &ids[1], &ids[2], &ids[3]) == 4 &&
-	       ids[1] == geteuid() && ids[3] == geteuid();
+	       ids[0] == getuid() && ids[1] == geteuid() && ids[3] == geteuid();
 }
 
 /* Opens @path as the program would: an absolute one below its root, else from its working directory. */
@@ -120,7 +120,7 @@ int unix_path_check(struct request *req, const void *bytes, size_t size,
 	memcpy(&un, bytes, size);
 	if (un.sun_family != AF_UNIX)
 		return -EINVAL;
-	if (plan->unix_sockets.word != UNIX_ALLOW || !has_our_uid(req->tid))
+	if (plan->unix_sockets.word != UNIX_ALLOW || !unix_has_our_uid(req->tid))
 		return (int)request_deny(req, EACCES, plan->unix_sockets.loc, "local sockets");
 	req->by_policy = true;
 	req->loc = plan->unix_sockets.loc;

@@ -23,6 +23,12 @@ int unix_path_check(struct request *req, const void *bytes, size_t size,
 		    struct sockaddr_storage *to, socklen_t *to_size);
 void unix_path_close(int path);
 
+/**
+ * unix_has_our_uid() - does thread @tid run as the user that we run as?
+ * What we send on a local socket carries our credentials (SO_PASSCRED, SO_PEERCRED).
+ */
+bool unix_has_our_uid(pid_t tid);
+
 /** unix_pattern_matches() - @pattern from the policy, a trailing '*' for any rest.  Pure. */
 bool unix_pattern_matches(const char *pattern, const char *path);
 

@@ -4,7 +4,7 @@ import os
 import platform
 import signal
 
-from world import GAE_RUN, expect, program, until
+from world import GAE_RUN, Skip, expect, program, until
 
 POLICY = """gae-policy 1
 allow tcp,udp to any
@@ -136,7 +136,29 @@ def without_readv(world):
     expect(result.stdout.split("\n")[:-1] == expected, result.stdout + result.stderr)
 
 
+def borrowed_credentials(world):
+    """A program of root's that became somebody else does not speak with root's credentials through the supervisor."""
+    if os.geteuid() != 0:
+        raise Skip("needs root, to become somebody else")
+    script = ("import os, socket, struct\n"
+              "a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)\n"
+              "b.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)\n"
+              "forged = [(socket.SOL_SOCKET, socket.SCM_CREDENTIALS, struct.pack('3i', 1, 0, 0))]\n"
+              "def attempt(name, control):\n"
+              "    try: a.sendmsg([b'x'], control)\n"
+              "    except OSError as e: print(name, e.errno); return\n"
+              "    print(name, struct.unpack('3i', b.recvmsg(1, 100)[1][0][2])[1])\n"
+              "attempt('forged', forged)\n"
+              "os.setuid(65534)\n"
+              "attempt('plain', [])\n")
+    native = world.native("python3", "-c", script)
+    expect(native.stdout.split() == ["forged", "0", "plain", "65534"], native.stdout + native.stderr)
+    fenced = world.fenced(world.policy(POLICY), "python3", "-c", script)
+    expect(fenced.stdout.split() == ["forged", "13", "plain", "1"], fenced.stdout + fenced.stderr)
+
+
 def tests():
+    yield "refused: the supervisor's credentials on a local socket", borrowed_credentials
     yield "refused: no start where sockets cannot be taken", without_getfd
     yield "refused: memory is read by /proc where process_vm_readv is not allowed", without_readv
     yield "refused: exact errnos", exact_errnos

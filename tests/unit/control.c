@@ -116,6 +116,18 @@ Test(control, descriptors_travel_on_local_sockets_only)
 	cr_assert_eq(check_one(AF_INET, SOL_SOCKET, SCM_RIGHTS, fds, sizeof(fds)), CONTROL_REFUSED);
 }
 
+Test(control, credentials_of_ones_own_choice_go_nowhere_that_believes_them)
+{
+	struct ucred root = {.pid = 1};
+
+	cr_assert_eq(check_one(AF_UNIX, SOL_SOCKET, SCM_CREDENTIALS, &root, sizeof(root)),
+		     CONTROL_REFUSED);
+	cr_assert_eq(check_one(AF_NETLINK, SOL_SOCKET, SCM_CREDENTIALS, &root, sizeof(root)),
+		     CONTROL_REFUSED);
+	cr_assert_eq(check_one(AF_INET, SOL_SOCKET, SCM_CREDENTIALS, &root, sizeof(root)),
+		     CONTROL_FINE);
+}
+
 Test(control, two_sets_of_descriptors_are_refused)
 {
 	struct built built = {.size = 0};
