@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# make            the three programs in build/
+# make            the programs in build/
 # make check      the quick rings (unit, golden); scripts/test runs them all
 # make bench      speed, as ratios to native
 # make install    PREFIX, DESTDIR
@@ -41,13 +41,17 @@ PROJECT_CFLAGS := -std=c11 -fPIE -pthread -fno-strict-overflow -fno-delete-null-
 PROJECT_LDFLAGS := -pie -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code -Wl,--as-needed
 
 LIBS_CAP := $(shell $(PKG_CONFIG) --libs libcap 2>/dev/null || echo -lcap)
+LIBS_SQLITE := $(shell $(PKG_CONFIG) --libs sqlite3 2>/dev/null || echo -lsqlite3)
 LIBS_CARES := $(shell $(PKG_CONFIG) --libs libcares 2>/dev/null || echo -lcares)
 
 src = $(sort $(wildcard $(addsuffix /*.c,$(1))))
 MAINS := launcher/main.c supervisor/main.c supervisor/policy/gae_policy.c
+# Added with their programs: supervisor/ledger/gae_usage.c supervisor/status/gae_top.c
+MAINS += $(wildcard supervisor/ledger/gae_usage.c supervisor/status/gae_top.c)
 SHARED := $(call src,supervisor/shared/base supervisor/shared/wire)
 LAUNCHER := $(filter-out $(MAINS),$(call src,launcher))
 ENGINE := $(filter-out $(MAINS),$(call src,supervisor/net supervisor/policy))
+RECORDS := $(filter-out $(MAINS),$(call src,supervisor/ledger supervisor/status))
 SUPERVISOR := $(filter-out $(MAINS),$(call src,supervisor supervisor/sys))
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
@@ -58,8 +62,8 @@ all: $(PROGRAMS)
 
 $(BUILD)/gae-run: $(call obj,launcher/main.c $(LAUNCHER) $(SHARED))
 $(BUILD)/gae-run: LIBS = $(LIBS_CAP)
-$(BUILD)/gae-supervisor: $(call obj,supervisor/main.c $(SUPERVISOR) $(ENGINE) $(SHARED))
-$(BUILD)/gae-supervisor: LIBS = $(LIBS_CARES) $(LIBS_CAP)
+$(BUILD)/gae-supervisor: $(call obj,supervisor/main.c $(SUPERVISOR) $(RECORDS) $(ENGINE) $(SHARED))
+$(BUILD)/gae-supervisor: LIBS = $(LIBS_CARES) $(LIBS_SQLITE) $(LIBS_CAP)
 $(BUILD)/gae-policy: $(call obj,supervisor/policy/gae_policy.c $(ENGINE) $(SHARED))
 $(BUILD)/gae-policy: LIBS = $(LIBS_CARES)
 
@@ -81,7 +85,7 @@ $(BUILD)/flags: force
 
 # --- tests: every tests/unit/*.c is a Criterion suite; one binary a ring ---
 LIBRARY := $(BUILD)/libgae.a
-$(LIBRARY): $(call obj,$(SUPERVISOR) $(ENGINE) $(SHARED) $(LAUNCHER))
+$(LIBRARY): $(call obj,$(SUPERVISOR) $(RECORDS) $(ENGINE) $(SHARED) $(LAUNCHER))
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
@@ -92,7 +96,7 @@ $(BUILD)/tests/unit $(BUILD)/tests/live:
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(PROJECT_CFLAGS) $(LDFLAGS) $(PROJECT_LDFLAGS) -o $@ $^ \
-		-lcriterion $(LIBS_CARES) $(LIBS_CAP) -lseccomp
+		-lcriterion $(LIBS_CARES) $(LIBS_SQLITE) $(LIBS_CAP) -lseccomp
 
 # --- small programs of the tests, one file each: tests/programs/NAME.c -> build/tests/programs/NAME ---
 TEST_PROGRAMS := $(patsubst tests/programs/%.c,$(BUILD)/tests/programs/%,$(call src,tests/programs))
@@ -113,7 +117,7 @@ bench-programs: $(BENCHES)
 $(BENCHES): $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIBRARY)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(PROJECT_CFLAGS) $(LDFLAGS) $(PROJECT_LDFLAGS) -o $@ $^ $(LIBS_CARES) $(LIBS_CAP)
+	$(Q)$(CC) $(CFLAGS) $(PROJECT_CFLAGS) $(LDFLAGS) $(PROJECT_LDFLAGS) -o $@ $^ $(LIBS_CARES) $(LIBS_SQLITE) $(LIBS_CAP)
 
 # --- fuzz targets: tests/fuzz/NAME.c, clang's libFuzzer, corpus in tests/fuzz/corpus/NAME ---
 # All of it in build-fuzz, with clang and flags of its own, whatever this make was called with.
@@ -124,7 +128,7 @@ ifeq ($(BUILD),build-fuzz)
 fuzzers: $(FUZZERS)
 $(FUZZERS): build-fuzz/%: build-fuzz/obj/tests/fuzz/%.o $(LIBRARY)
 	$(call say,FUZZ,$@)
-	$(Q)$(CC) $(CFLAGS) $(PROJECT_CFLAGS) $(PROJECT_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_CARES) $(LIBS_CAP)
+	$(Q)$(CC) $(CFLAGS) $(PROJECT_CFLAGS) $(PROJECT_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_CARES) $(LIBS_SQLITE) $(LIBS_CAP)
 else
 fuzzers:
 	+$(Q)$(MAKE) --no-print-directory BUILD=build-fuzz CC=clang CFLAGS='-O1 -g' \
@@ -154,7 +158,7 @@ clean:
 	$(Q)rm -rf $(BUILD) build-fuzz build-asan build-clang build-install
 
 # --- install ---
-MAN1 := $(sort $(wildcard launcher/*.1 supervisor/*.1 supervisor/policy/*.1))
+MAN1 := $(sort $(wildcard launcher/*.1 supervisor/*.1 supervisor/*/*.1))
 MAN5 := $(sort $(wildcard supervisor/policy/*.5))
 .PHONY: install uninstall
 install: all

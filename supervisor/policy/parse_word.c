@@ -17,6 +17,9 @@ void parse_set_builtins(struct plan *plan)
 	plan->unix_sockets = (struct statement){UNIX_NONE, EAFNOSUPPORT, builtin};
 	plan->netlink = (struct statement){NETLINK_NONE, EAFNOSUPPORT, builtin};
 	plan->async = (struct statement){ASYNC_ALLOW, ENOSYS, builtin};
+	plan->idle = (struct idle_limit){0, builtin};
+	for (int i = 0; i < QUOTA_KINDS; i++)
+		plan->quotas[i] = (struct quota){QUOTA_UNLIMITED, QUOTA_UNLIMITED, builtin};
 }
 
 enum one_word { WORD_LISTEN, WORD_BIND, WORD_UNIX, WORD_NETLINK, WORD_ASYNC };

@@ -48,6 +48,15 @@ void plan_free(struct plan *plan)
 	free(plan);
 }
 
+const char *quota_name(enum quota_kind kind)
+{
+	static const char *const names[] = {"creates",  "binds",      "connects",      "sends",
+					    "receives", "bytes-sent", "bytes-received"};
+
+	_Static_assert(sizeof(names) / sizeof(names[0]) == QUOTA_KINDS, "one name per kind");
+	return names[kind];
+}
+
 char *plan_location(const struct plan *plan, struct source_loc loc, char *out, size_t room)
 {
 	if (loc.file < plan->n_files)

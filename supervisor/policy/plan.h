@@ -98,6 +98,33 @@ struct statement {
 	struct source_loc loc;
 };
 
+/*
+ * What may be used up, per minute and per day, over all instances of an app: App Engine's
+ * socket quotas (Quotas page, 2016).  The order of the names in quota_name().
+ */
+enum quota_kind {
+	QUOTA_CREATES, /* sockets, counted at their first use as on App Engine */
+	QUOTA_BINDS,
+	QUOTA_CONNECTS,
+	QUOTA_SENDS,    /* datagrams, and data segments of TCP */
+	QUOTA_RECEIVES, /* the same, in */
+	QUOTA_BYTES_SENT,
+	QUOTA_BYTES_RECEIVED,
+	QUOTA_KINDS
+};
+#define QUOTA_UNLIMITED UINT64_MAX
+
+struct quota {
+	uint64_t per_minute, per_day; /* QUOTA_UNLIMITED: no limit */
+	struct source_loc loc;        /* PLAN_BUILTIN: no file has spoken of it */
+};
+
+/* After so long without an operation or a byte a socket is reclaimed. */
+struct idle_limit {
+	uint64_t ms; /* 0: never */
+	struct source_loc loc;
+};
+
 struct plan {
 	struct plan_file *files;
 	size_t n_files;
@@ -113,12 +140,17 @@ struct plan {
 	char **names; /* host names in rules, lower case, without trailing dot, unique */
 	size_t n_names;
 	struct statement listen, bind, unix_sockets, netlink, async;
+	struct idle_limit idle;
+	struct quota quotas[QUOTA_KINDS];
 	char **
 	    unix_paths; /* UNIX_ALLOW: absolute paths, or "@name" for abstract ones; a trailing '*' matches any rest */
 	size_t n_unix_paths;
 };
 
 void plan_free(struct plan *plan);
+
+/** quota_name() - "connects", "bytes-sent"; @kind < QUOTA_KINDS. */
+const char *quota_name(enum quota_kind kind);
 
 /** plan_location() - "10-appengine.conf:14", or "built-in".  @out: @room bytes.  Return: @out. */
 char *plan_location(const struct plan *plan, struct source_loc loc, char *out, size_t room);
