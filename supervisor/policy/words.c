@@ -44,10 +44,12 @@ static unsigned int distance(const char *a, const char *b)
 
 const char *words_closest(const char *word, const char *const *names)
 {
-	unsigned int limit = (unsigned int)strlen(word) / 3, best, d;
+	unsigned int size = (unsigned int)strlen(word), limit = least(size / 3, 3), best, d;
 	const char *closest = NULL;
 
-	limit = limit < 1 ? 1 : least(limit, 3);
+	/* Another single letter is no neighbour of a single letter. */
+	if (!limit && size > 1)
+		limit = 1;
 	best = limit + 1;
 	for (; *names; names++) {
 		d = distance(word, *names);

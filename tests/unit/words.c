@@ -12,12 +12,12 @@
 
 Test(words, the_closest_name_is_found_across_one_typing_mistake)
 {
-	static const char *const names[] = {"allow", "deny", "port", "SO_KEEPALIVE", NULL};
+	static const char *const names[] = {"allow", "deny", "port", "SO_KEEPALIVE", "s", NULL};
 	static const struct {
 		const char *word, *closest;
 	} rows[] = {
 	    {"alow", "allow"}, {"denny", "deny"}, {"prot", "port"}, {"so_keepalve", "SO_KEEPALIVE"},
-	    {"because", NULL}, {"xyz", NULL},
+	    {"because", NULL}, {"xyz", NULL},     {"S", "s"},       {"d", NULL},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
