@@ -28,6 +28,9 @@ struct draft {
 	uint32_t weight; /* sets that a look-up in it visits */
 };
 
+/* What may stand once in a file and holds from the first file that has it. */
+enum claim { CLAIM_LISTEN, CLAIM_BIND, CLAIM_UNIX, CLAIM_NETLINK, CLAIM_ASYNC, CLAIMS };
+
 struct policy_parser {
 	struct plan *plan;
 	struct draft *drafts;
@@ -38,10 +41,10 @@ struct policy_parser {
 	/* The file that is being read. */
 	uint16_t file;
 	struct lex lex;
-	struct lex_token token;     /* the next one, not yet taken */
-	struct source_loc words[5]; /* the one-word statements of this file; line 0: not seen yet */
-	struct source_loc statement; /* where the statement being read begins */
-	bool failed;                 /* a file had an error: there will be no plan */
+	struct lex_token token;           /* the next one, not yet taken */
+	struct source_loc claims[CLAIMS]; /* where in this file; line 0: not seen yet */
+	struct source_loc statement;      /* where the statement being read begins */
+	bool failed;                      /* a file had an error: there will be no plan */
 };
 
 /* --- parse.c: errors and tokens --- */
@@ -105,6 +108,12 @@ int parse_bind(struct policy_parser *parser);
 int parse_unix(struct policy_parser *parser);
 int parse_netlink(struct policy_parser *parser);
 int parse_async(struct policy_parser *parser);
+/**
+ * parse_claim() - a statement that may stand once in a file.
+ * @held: where the statement that holds so far is
+ * Return: 1 it is still free, 0 an earlier file has it: read and drop, -1 this file has it.
+ */
+int parse_claim(struct policy_parser *parser, enum claim claim, struct source_loc held);
 /** parse_set_builtins() - the statements that no file has. */
 void parse_set_builtins(struct plan *plan);
 

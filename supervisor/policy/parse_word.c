@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 /*
- * The one-word statements: the first in the order of files wins, a second one
- * in the same file is a mistake.  What no file says is built in.
+ * Of the statements that are not lists, the first in the order of files wins; a second
+ * one in the same file is a mistake.  What no file says is built in.
  */
 static const struct source_loc builtin = {.file = PLAN_BUILTIN};
 
@@ -22,31 +22,27 @@ void parse_set_builtins(struct plan *plan)
 		plan->quotas[i] = (struct quota){QUOTA_UNLIMITED, QUOTA_UNLIMITED, builtin};
 }
 
-enum one_word { WORD_LISTEN, WORD_BIND, WORD_UNIX, WORD_NETLINK, WORD_ASYNC };
-static const char *const word_names[] = {"listen", "bind", "unix", "netlink", "async"};
-
-/* Return: 1 @statement is still free, 0 an earlier file has it, -1 this file has it. */
-static int claim(struct policy_parser *parser, enum one_word which,
-		 const struct statement *statement)
+int parse_claim(struct policy_parser *parser, enum claim claim, struct source_loc held)
 {
-	struct source_loc *seen = &parser->words[which];
+	static const char *const names[] = {"listen", "bind", "unix", "netlink", "async"};
+	_Static_assert(sizeof(names) / sizeof(names[0]) == CLAIMS, "one name per claim");
+	struct source_loc *seen = &parser->claims[claim];
 	char place[128];
 
 	if (seen->line)
 		return parse_fail(parser, parser->statement,
 				  "'%s' a second time in this file; it is at %s already",
-				  word_names[which],
-				  parse_place(parser, *seen, place, sizeof(place)));
+				  names[claim], parse_place(parser, *seen, place, sizeof(place)));
 	*seen = parser->statement;
-	return statement->loc.file == PLAN_BUILTIN;
+	return held.file == PLAN_BUILTIN;
 }
 
 /* Read a word into @statement unless an earlier file has spoken.  @deny: the word that an errno may follow. */
-static int parse_one_word(struct policy_parser *parser, enum one_word which,
-			  const char *const *words, int deny, struct statement *statement)
+static int parse_one_word(struct policy_parser *parser, enum claim claim, const char *const *words,
+			  int deny, struct statement *statement)
 {
 	struct statement read = {.error = statement->error, .loc = parser->statement};
-	int state = claim(parser, which, statement);
+	int state = parse_claim(parser, claim, statement->loc);
 
 	if (state < 0 || parse_choice(parser, "word", words, &read.word))
 		return -1;
@@ -61,28 +57,28 @@ int parse_listen(struct policy_parser *parser)
 {
 	static const char *const words[] = {"deny", "allow", NULL};
 
-	return parse_one_word(parser, WORD_LISTEN, words, LISTEN_DENY, &parser->plan->listen);
+	return parse_one_word(parser, CLAIM_LISTEN, words, LISTEN_DENY, &parser->plan->listen);
 }
 
 int parse_bind(struct policy_parser *parser)
 {
 	static const char *const words[] = {"deny", "ephemeral", "any", NULL};
 
-	return parse_one_word(parser, WORD_BIND, words, BIND_DENY, &parser->plan->bind);
+	return parse_one_word(parser, CLAIM_BIND, words, BIND_DENY, &parser->plan->bind);
 }
 
 int parse_netlink(struct policy_parser *parser)
 {
 	static const char *const words[] = {"none", "route-read", NULL};
 
-	return parse_one_word(parser, WORD_NETLINK, words, -1, &parser->plan->netlink);
+	return parse_one_word(parser, CLAIM_NETLINK, words, -1, &parser->plan->netlink);
 }
 
 int parse_async(struct policy_parser *parser)
 {
 	static const char *const words[] = {"allow", "deny", NULL};
 
-	return parse_one_word(parser, WORD_ASYNC, words, ASYNC_DENY, &parser->plan->async);
+	return parse_one_word(parser, CLAIM_ASYNC, words, ASYNC_DENY, &parser->plan->async);
 }
 
 static bool is_path_token(const struct lex_token *token)
@@ -127,7 +123,7 @@ int parse_unix(struct policy_parser *parser)
 {
 	static const char *const words[] = {"none", "pair", "allow", NULL};
 	struct statement read = {.error = EAFNOSUPPORT, .loc = parser->statement};
-	int state = claim(parser, WORD_UNIX, &parser->plan->unix_sockets);
+	int state = parse_claim(parser, CLAIM_UNIX, parser->plan->unix_sockets.loc);
 
 	if (state < 0 || parse_choice(parser, "word", words, &read.word))
 		return -1;

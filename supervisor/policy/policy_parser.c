@@ -22,15 +22,13 @@ static int (*const statement_parsers[])(struct policy_parser *parser) = {
     parse_set_statement, parse_allow, parse_deny,    parse_sockopt, parse_listen,
     parse_bind,          parse_unix,  parse_netlink, parse_async,
 };
+_Static_assert(sizeof(statement_names) == sizeof(statement_parsers) + sizeof(char *),
+	       "one parser per statement, in the same order");
 
 static int parse_statement(struct policy_parser *parser)
 {
 	int index;
 
-	if (parser->token.kind != LEX_WORD)
-		return parse_expected(parser,
-				      "a statement: allow, deny, set, sockopt, listen, bind, unix, "
-				      "netlink or async");
 	if (parse_is(parser, "gae-policy"))
 		return parse_fail(
 		    parser, parse_here(parser),
@@ -105,7 +103,7 @@ int policy_parser_file(struct policy_parser *parser, const char *path, const cha
 	if (lex_check(text, size, &fault))
 		return parse_fail(parser, (struct source_loc){parser->file, fault.line, fault.col},
 				  "%s", fault.text);
-	memset(parser->words, 0, sizeof(parser->words));
+	memset(parser->claims, 0, sizeof(parser->claims));
 	lex_init(&parser->lex, text, size);
 	return parse_lines(parser);
 }
