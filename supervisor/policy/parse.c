@@ -133,10 +133,15 @@ int parse_advance(struct policy_parser *parser)
 	return 0;
 }
 
+static bool token_is(const struct lex_token *token, const char *word)
+{
+	return token->kind == LEX_WORD && token->size == strlen(word) &&
+	       !memcmp(token->text, word, token->size);
+}
+
 bool parse_is(const struct policy_parser *parser, const char *word)
 {
-	return parser->token.kind == LEX_WORD && parser->token.size == strlen(word) &&
-	       !memcmp(parser->token.text, word, parser->token.size);
+	return token_is(&parser->token, word);
 }
 
 int parse_accept(struct policy_parser *parser, const char *word)
@@ -146,19 +151,27 @@ int parse_accept(struct policy_parser *parser, const char *word)
 	return parse_advance(parser) ? -1 : 1;
 }
 
+int parse_which(struct policy_parser *parser, const struct lex_token *token, const char *kind,
+		const char *const *names, int *index)
+{
+	for (int i = 0; names[i]; i++) {
+		if (!token_is(token, names[i]))
+			continue;
+		*index = i;
+		return 0;
+	}
+	return parse_unknown(parser, token, kind, names);
+}
+
 int parse_choice(struct policy_parser *parser, const char *kind, const char *const *names,
 		 int *index)
 {
 	char list[256];
 
-	for (int i = 0; names[i]; i++) {
-		if (!parse_is(parser, names[i]))
-			continue;
-		*index = i;
-		return parse_advance(parser);
-	}
 	if (parser->token.kind == LEX_WORD)
-		return parse_unknown(parser, &parser->token, kind, names);
+		return parse_which(parser, &parser->token, kind, names, index)
+			   ? -1
+			   : parse_advance(parser);
 	list_names(names, list, sizeof(list));
 	return parse_expected(parser, list);
 }

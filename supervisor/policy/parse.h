@@ -28,8 +28,20 @@ struct draft {
 	uint32_t weight; /* sets that a look-up in it visits */
 };
 
-/* What may stand once in a file and holds from the first file that has it. */
-enum claim { CLAIM_LISTEN, CLAIM_BIND, CLAIM_UNIX, CLAIM_NETLINK, CLAIM_ASYNC, CLAIMS };
+/*
+ * What may stand once in a file and holds from the first file that has it.  A quota is
+ * claimed by its kind, both rates at once.
+ */
+enum claim {
+	CLAIM_LISTEN,
+	CLAIM_BIND,
+	CLAIM_UNIX,
+	CLAIM_NETLINK,
+	CLAIM_ASYNC,
+	CLAIM_IDLE,
+	CLAIM_QUOTA, /* CLAIM_QUOTA + enum quota_kind */
+	CLAIMS = CLAIM_QUOTA + QUOTA_KINDS
+};
 
 struct policy_parser {
 	struct plan *plan;
@@ -63,6 +75,9 @@ int parse_advance(struct policy_parser *parser);
 bool parse_is(const struct policy_parser *parser, const char *word);
 /** parse_accept() - take the next token if it is @word.  Return: 1 taken, 0 not, -1 error. */
 int parse_accept(struct policy_parser *parser, const char *word);
+/** parse_which() - which of @names @token is; takes nothing.  @kind: what it is called in an error. */
+int parse_which(struct policy_parser *parser, const struct lex_token *token, const char *kind,
+		const char *const *names, int *index);
 /** parse_choice() - take a word out of @names and give its index; @kind: what it is called in an error. */
 int parse_choice(struct policy_parser *parser, const char *kind, const char *const *names,
 		 int *index);
@@ -100,7 +115,7 @@ int parse_resolve_sets(struct policy_parser *parser);
 /** parse_prefix_format() - "10.0.0.0/8", without the length where it is full.  @out: NET_ADDR_TEXT_MAX bytes. */
 char *parse_prefix_format(const struct net_addr *addr, unsigned int length, char *out);
 
-/* --- parse_rule.c, parse_sockopt.c, parse_word.c: statements --- */
+/* --- parse_rule.c, parse_sockopt.c, parse_word.c, parse_limit.c: statements --- */
 int parse_rule(struct policy_parser *parser, enum rule_action action);
 int parse_sockopt(struct policy_parser *parser);
 int parse_listen(struct policy_parser *parser);
@@ -108,6 +123,8 @@ int parse_bind(struct policy_parser *parser);
 int parse_unix(struct policy_parser *parser);
 int parse_netlink(struct policy_parser *parser);
 int parse_async(struct policy_parser *parser);
+int parse_idle(struct policy_parser *parser);
+int parse_quota(struct policy_parser *parser);
 /**
  * parse_claim() - a statement that may stand once in a file.
  * @held: where the statement that holds so far is

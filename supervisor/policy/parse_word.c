@@ -24,15 +24,18 @@ void parse_set_builtins(struct plan *plan)
 
 int parse_claim(struct policy_parser *parser, enum claim claim, struct source_loc held)
 {
-	static const char *const names[] = {"listen", "bind", "unix", "netlink", "async"};
-	_Static_assert(sizeof(names) / sizeof(names[0]) == CLAIMS, "one name per claim");
+	static const char *const names[] = {"listen", "bind", "unix", "netlink", "async", "idle"};
+	_Static_assert(sizeof(names) / sizeof(names[0]) == CLAIM_QUOTA, "one name per claim");
 	struct source_loc *seen = &parser->claims[claim];
+	bool is_quota = claim >= CLAIM_QUOTA;
 	char place[128];
 
 	if (seen->line)
 		return parse_fail(parser, parser->statement,
-				  "'%s' a second time in this file; it is at %s already",
-				  names[claim], parse_place(parser, *seen, place, sizeof(place)));
+				  "'%s%s' a second time in this file; it is at %s already",
+				  is_quota ? "quota " : "",
+				  is_quota ? quota_name(claim - CLAIM_QUOTA) : names[claim],
+				  parse_place(parser, *seen, place, sizeof(place)));
 	*seen = parser->statement;
 	return held.file == PLAN_BUILTIN;
 }

@@ -57,6 +57,11 @@ const char *quota_name(enum quota_kind kind)
 	return names[kind];
 }
 
+bool quota_counts_bytes(enum quota_kind kind)
+{
+	return kind == QUOTA_BYTES_SENT || kind == QUOTA_BYTES_RECEIVED;
+}
+
 char *plan_location(const struct plan *plan, struct source_loc loc, char *out, size_t room)
 {
 	if (loc.file < plan->n_files)

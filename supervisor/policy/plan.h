@@ -152,6 +152,9 @@ void plan_free(struct plan *plan);
 /** quota_name() - "connects", "bytes-sent"; @kind < QUOTA_KINDS. */
 const char *quota_name(enum quota_kind kind);
 
+/** quota_counts_bytes() - its numbers are sizes. */
+bool quota_counts_bytes(enum quota_kind kind);
+
 /** plan_location() - "10-appengine.conf:14", or "built-in".  @out: @room bytes.  Return: @out. */
 char *plan_location(const struct plan *plan, struct source_loc loc, char *out, size_t room);
 

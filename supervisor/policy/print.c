@@ -2,9 +2,11 @@
 #include "policy/print.h"
 
 #include "policy/sockopt_names.h"
+#include "policy/units.h"
 #include "shared/base/errname.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 static const char *const listen_words[] = {"deny", "allow"};
@@ -234,6 +236,43 @@ void print_policy(const struct plan *plan, FILE *out)
 	print_settings(plan, out);
 }
 
+static void print_idle(const struct plan *plan, FILE *out)
+{
+	char text[UNITS_TEXT_MAX];
+
+	print_location(plan, plan->idle.loc, out);
+	fprintf(out, "idle %s\n",
+		plan->idle.ms ? units_format(UNITS_TIME, plan->idle.ms, text) : "never");
+}
+
+static void print_rate(enum quota_kind kind, uint64_t rate, const char *period, FILE *out)
+{
+	char text[UNITS_TEXT_MAX];
+
+	if (rate == QUOTA_UNLIMITED)
+		return;
+	if (quota_counts_bytes(kind))
+		fprintf(out, " %s/%s", units_format(UNITS_BYTES, rate, text), period);
+	else
+		fprintf(out, " %" PRIu64 "/%s", rate, period);
+}
+
+/* Nothing for a quota that no file has spoken of. */
+static void print_quota(const struct plan *plan, enum quota_kind kind, FILE *out)
+{
+	const struct quota *quota = &plan->quotas[kind];
+
+	if (quota->loc.file == PLAN_BUILTIN)
+		return;
+	print_location(plan, quota->loc, out);
+	fprintf(out, "quota %s", quota_name(kind));
+	print_rate(kind, quota->per_minute, "min", out);
+	print_rate(kind, quota->per_day, "day", out);
+	if (quota->per_minute == QUOTA_UNLIMITED && quota->per_day == QUOTA_UNLIMITED)
+		fputs(" unlimited", out);
+	fputc('\n', out);
+}
+
 void print_settings(const struct plan *plan, FILE *out)
 {
 	struct print_statement rows[PRINT_STATEMENTS];
@@ -241,6 +280,9 @@ void print_settings(const struct plan *plan, FILE *out)
 	print_statements(plan, rows);
 	for (size_t i = 0; i < PRINT_STATEMENTS; i++)
 		print_one_word(plan, &rows[i], out);
+	print_idle(plan, out);
+	for (int i = 0; i < QUOTA_KINDS; i++)
+		print_quota(plan, i, out);
 	for (size_t i = 0; i < plan->n_sockopts; i++) {
 		print_location(plan, plan->sockopts[i].loc, out);
 		print_sockopt(&plan->sockopts[i], out);

@@ -7,7 +7,7 @@
 /** print_policy() - the plan as one policy, with where each line comes from as a comment.  Parsing what is printed and printing that gives the same text, but for the comments. */
 void print_policy(const struct plan *plan, FILE *out);
 
-/** print_settings() - the part of it that is not about destinations: one-word statements and socket options. */
+/** print_settings() - the part of it that is not about destinations: one-word statements, limits and socket options. */
 void print_settings(const struct plan *plan, FILE *out);
 
 /** print_json() - the same for machines: one JSON object. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/print.h"
+#include "policy/units.h"
 
 #include "shared/base/errname.h"
 #include "shared/base/escape.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,6 +101,50 @@ static void print_statement_object(const struct plan *plan, const struct print_s
 	fputc('}', out);
 }
 
+static void print_idle_object(const struct plan *plan, FILE *out)
+{
+	char text[UNITS_TEXT_MAX];
+
+	fputs(",\"idle\":", out);
+	print_origin(plan, plan->idle.loc, out);
+	if (plan->idle.ms) {
+		print_key("word", units_format(UNITS_TIME, plan->idle.ms, text), out);
+		fprintf(out, ",\"ms\":%" PRIu64 "}", plan->idle.ms);
+	} else {
+		print_key("word", "never", out);
+		fputc('}', out);
+	}
+}
+
+/* A rate that is not there is not limited. */
+static void print_quota_object(const struct plan *plan, enum quota_kind kind, FILE *out)
+{
+	const struct quota *quota = &plan->quotas[kind];
+
+	print_origin(plan, quota->loc, out);
+	print_key("name", quota_name(kind), out);
+	if (quota->per_minute != QUOTA_UNLIMITED)
+		fprintf(out, ",\"per_minute\":%" PRIu64, quota->per_minute);
+	if (quota->per_day != QUOTA_UNLIMITED)
+		fprintf(out, ",\"per_day\":%" PRIu64, quota->per_day);
+	fputc('}', out);
+}
+
+static void print_quotas(const struct plan *plan, FILE *out)
+{
+	const char *comma = "";
+
+	fputs(",\"quotas\":[", out);
+	for (int i = 0; i < QUOTA_KINDS; i++) {
+		if (plan->quotas[i].loc.file == PLAN_BUILTIN)
+			continue;
+		fputs(comma, out);
+		print_quota_object(plan, i, out);
+		comma = ",";
+	}
+	fputc(']', out);
+}
+
 void print_json(const struct plan *plan, FILE *out)
 {
 	struct print_statement rows[PRINT_STATEMENTS];
@@ -126,5 +172,7 @@ void print_json(const struct plan *plan, FILE *out)
 	print_statements(plan, rows);
 	for (size_t i = 0; i < PRINT_STATEMENTS; i++)
 		print_statement_object(plan, &rows[i], out);
+	print_idle_object(plan, out);
+	print_quotas(plan, out);
 	fputs("}\n", out);
 }

@@ -247,7 +247,117 @@ Test(policy, the_built_in_statements_stand_where_no_file_speaks)
 	cr_assert_eq(plan->netlink.word, NETLINK_NONE);
 	cr_assert_eq(plan->async.word, ASYNC_ALLOW);
 	cr_assert_eq(plan->listen.loc.file, PLAN_BUILTIN);
+	cr_assert_eq(plan->idle.ms, 0);
+	cr_assert_eq(plan->idle.loc.file, PLAN_BUILTIN);
+	for (int i = 0; i < QUOTA_KINDS; i++) {
+		cr_assert_eq(plan->quotas[i].per_minute, QUOTA_UNLIMITED);
+		cr_assert_eq(plan->quotas[i].per_day, QUOTA_UNLIMITED);
+		cr_assert_eq(plan->quotas[i].loc.file, PLAN_BUILTIN);
+	}
 	plan_free(plan);
+}
+
+/* The plan of one file with this one statement. */
+static struct plan *load_statement(const char *statement)
+{
+	const char *sources[] = {path_of("a.conf")};
+	char text[256];
+
+	snprintf(text, sizeof(text), "gae-policy 1\n%s\n", statement);
+	write_file("a.conf", text);
+	return load(sources, 1, NULL);
+}
+
+Test(policy, idle_is_kept_in_milliseconds)
+{
+	static const struct {
+		const char *statement;
+		uint64_t ms;
+	} rows[] = {
+	    {"idle never", 0},
+	    {"idle 10ms", 10},
+	    {"idle 0500ms", 500},
+	    {"idle 30s", 30000},
+	    {"idle 10m", 600000},
+	    {"idle 1h", 3600000},
+	    {"idle 525600m", 31536000000},
+	    {"idle 8760h", 31536000000},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct plan *plan = load_statement(rows[i].statement);
+
+		cr_expect_eq(plan->idle.ms, rows[i].ms, "%s", rows[i].statement);
+		cr_expect_eq(plan->idle.loc.line, 2);
+		plan_free(plan);
+	}
+}
+
+Test(policy, quotas_are_kept_in_ones_and_bytes)
+{
+	static const uint64_t no = QUOTA_UNLIMITED;
+	const struct {
+		const char *statement;
+		enum quota_kind kind;
+		uint64_t per_minute, per_day;
+	} rows[] = {
+	    {"quota creates 0/min", QUOTA_CREATES, 0, no},
+	    {"quota binds 0/day", QUOTA_BINDS, no, 0},
+	    {"quota connects 864000/day 4800/min", QUOTA_CONNECTS, 4800, 864000},
+	    {"quota connects 9/min 8/day", QUOTA_CONNECTS, 9, 8},
+	    {"quota sends unlimited", QUOTA_SENDS, no, no},
+	    {"quota sends 274877906943/min", QUOTA_SENDS, 274877906943, no},
+	    {"quota receives 281474976710655/day", QUOTA_RECEIVES, no, 281474976710655},
+	    {"quota bytes-sent 113MB/min 20GB/day", QUOTA_BYTES_SENT, 113000000, 20000000000},
+	    {"quota bytes-sent 5/min 6B/day", QUOTA_BYTES_SENT, 5, 6},
+	    {"quota bytes-sent 7KB/min 8TB/day", QUOTA_BYTES_SENT, 7000, 8000000000000},
+	    {"quota bytes-received 1KiB/min 1MiB/day", QUOTA_BYTES_RECEIVED, 1024, 1048576},
+	    {"quota bytes-received 1GiB/min 1TiB/day", QUOTA_BYTES_RECEIVED, 1073741824,
+	     1099511627776},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct plan *plan = load_statement(rows[i].statement);
+		const struct quota *quota = &plan->quotas[rows[i].kind];
+
+		cr_expect_eq(quota->per_minute, rows[i].per_minute, "%s", rows[i].statement);
+		cr_expect_eq(quota->per_day, rows[i].per_day, "%s", rows[i].statement);
+		cr_expect_eq(quota->loc.line, 2);
+		plan_free(plan);
+	}
+}
+
+Test(policy, limits_of_a_kind_hold_from_the_first_file_that_speaks_of_it)
+{
+	const char *sources[] = {path_of("site.conf"), path_of("base.conf")};
+	struct plan *plan;
+
+	write_file("site.conf", "gae-policy 1\nquota connects unlimited\nquota binds 5/day\n");
+	write_file("base.conf", "gae-policy 1\nquota connects 1/min 2/day\nquota binds 3/min\n"
+				"quota sends 4/min\nidle 10m\n");
+	plan = load(sources, 2, NULL);
+	cr_assert_eq(plan->quotas[QUOTA_CONNECTS].per_minute, QUOTA_UNLIMITED);
+	cr_assert_eq(plan->quotas[QUOTA_CONNECTS].per_day, QUOTA_UNLIMITED);
+	/* Both rates of a kind are one statement: the later file's per minute is not mixed in. */
+	cr_assert_eq(plan->quotas[QUOTA_BINDS].per_minute, QUOTA_UNLIMITED);
+	cr_assert_eq(plan->quotas[QUOTA_BINDS].per_day, 5);
+	cr_assert_eq(plan->quotas[QUOTA_SENDS].per_minute, 4);
+	cr_assert_eq(plan->quotas[QUOTA_SENDS].loc.file, 1);
+	cr_assert_eq(plan->idle.ms, 600000);
+	plan_free(plan);
+}
+
+Test(policy, a_dropped_limit_is_still_read)
+{
+	const char *sources[] = {path_of("site.conf"), path_of("base.conf")};
+
+	write_file("site.conf", "gae-policy 1\nidle never\nquota connects unlimited\n");
+	write_file("base.conf", "gae-policy 1\nidle 5\n");
+	expect_error(sources, 2, NULL, "base.conf:2:6: found '5'; expected a whole number");
+	write_file("base.conf", "gae-policy 1\nquota connects 1/min\nquota connects 1/day\n");
+	expect_error(sources, 2, NULL,
+		     "base.conf:3:1: 'quota connects' a second time in this "
+		     "file; it is at base.conf:2:1 already");
 }
 
 static double seconds(void)
