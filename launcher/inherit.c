@@ -85,7 +85,7 @@ static int inherit_describe_socket(int fd, char *error, size_t room)
 	size = sizeof(int);
 	getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size);
 	if (family == AF_UNIX && !listening)
-		return 0;
+		return INHERIT_LOCAL;
 	inherit_format_address(fd, family, address, sizeof(address));
 	snprintf(what, sizeof(what), "an inherited %s%s socket%s",
 		 listening && family != AF_UNIX ? "listening " : "",
@@ -132,7 +132,7 @@ int inherit_check(int own, char *error, size_t room)
 {
 	DIR *dir = opendir("/proc/self/fd");
 	struct dirent *entry;
-	int rc = 0;
+	int rc = 0, local = 0;
 
 	if (!dir) {
 		rc = -errno;
@@ -140,12 +140,14 @@ int inherit_check(int own, char *error, size_t room)
 			 strerror(-rc));
 		return rc;
 	}
-	while (!rc && (entry = readdir(dir))) {
+	while (rc >= 0 && (entry = readdir(dir))) {
 		int fd = entry->d_name[0] == '.' ? own : atoi(entry->d_name);
 
 		if (fd != own && fd != dirfd(dir))
 			rc = inherit_describe(fd, error, room);
+		if (rc > 0)
+			local = rc;
 	}
 	closedir(dir);
-	return rc;
+	return rc < 0 ? rc : local;
 }

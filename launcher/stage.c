@@ -59,28 +59,30 @@ static void stage_rename_pid(const struct stage *stage, const char *variable)
 	setenv(variable, text, 1);
 }
 
-static void stage_confine(const struct stage *stage)
+/* Return: what the supervisor must know of the inherited descriptors (WIRE_STAGE_READY.a). */
+static int stage_confine(const struct stage *stage)
 {
 	char error[WIRE_TEXT_MAX];
-	int rc;
+	int rc, inherited = inherit_check(stage->socket, error, sizeof(error));
 
-	if (inherit_check(stage->socket, error, sizeof(error)) < 0)
+	if (inherited < 0)
 		stage_fail(stage, "%s", error);
 	rc = caps_drop(stage->options->keep_caps.items);
 	if (rc < 0)
 		stage_fail(stage, "capabilities cannot be dropped: %s", strerror(-rc));
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		stage_fail(stage, "no_new_privs cannot be set: %s", strerror(errno));
+	return inherited == INHERIT_LOCAL ? WIRE_LOCAL_SOCKETS : 0;
 }
 
-static void stage_install(const struct stage *stage)
+static void stage_install(const struct stage *stage, int inherited)
 {
 	struct wire_message message = {0};
 	struct sock_fprog program;
 	char error[WIRE_TEXT_MAX];
 	int fd, rc;
 
-	rc = wire_send(stage->socket, WIRE_STAGE_READY, 0, NULL, -1);
+	rc = wire_send(stage->socket, WIRE_STAGE_READY, inherited, NULL, -1);
 	if (rc < 0)
 		_exit(125);
 	stage_receive(stage, WIRE_FILTER, &message, &fd);
@@ -134,13 +136,14 @@ static _Noreturn void stage_exec(const struct stage *stage)
 _Noreturn void stage_run(const struct stage *stage)
 {
 	struct wire_message message = {0};
+	int inherited;
 
 	/* Inherited from the guard as 0; the supervisor may look at this process from now on. */
 	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-	stage_confine(stage);
+	inherited = stage_confine(stage);
 	stage_rename_pid(stage, "LISTEN_PID");
 	stage_rename_pid(stage, "WATCHDOG_PID");
-	stage_install(stage);
+	stage_install(stage, inherited);
 	stage_receive(stage, WIRE_GO, &message, NULL);
 	stage_exec(stage);
 }

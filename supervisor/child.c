@@ -86,13 +86,16 @@ void child_fail(struct child *child)
 }
 
 /* One message of the expected type from the stage, or the reason why not. */
-static int expect(struct child *child, enum wire_type type, int *fd)
+static int expect(struct child *child, enum wire_type type, int *fd, int *a)
 {
 	struct wire_message message;
 	int rc = wire_receive(child->stage, &message, fd);
 
-	if (rc == 1 && message.type == type)
+	if (rc == 1 && message.type == type) {
+		if (a)
+			*a = message.a;
 		return 0;
+	}
 	if (rc == 1 && message.type == WIRE_STAGE_FAILED)
 		log_error("%s", message.text);
 	else if (rc == 0)
@@ -103,24 +106,29 @@ static int expect(struct child *child, enum wire_type type, int *fd)
 	return -1;
 }
 
-int child_install(struct child *child, int stage, int program, bool landlock)
+int child_meet(struct child *child, int stage, bool *local_sockets)
 {
-	int rc;
+	int inherited = 0, rc;
 
 	child->stage = stage;
-	if (expect(child, WIRE_STAGE_READY, NULL) < 0)
+	if (expect(child, WIRE_STAGE_READY, NULL, &inherited) < 0)
 		return -1;
+	*local_sockets = inherited & WIRE_LOCAL_SOCKETS;
 	/* Better no start than a program whose every connect is refused for no reason of the policy's. */
 	rc = target_is_open(child->sup->child);
-	if (rc < 0) {
-		log_error("the kernel or the container refuses pidfd_getfd (%s), without which no "
-			  "socket can be checked: allow it (docker run --cap-add SYS_PTRACE, or a "
-			  "seccomp profile with pidfd_getfd); gae-run --check shows the rest",
-			  errname(-rc));
-		child_fail(child);
-		return -1;
-	}
-	if (wire_send(stage, WIRE_FILTER, landlock ? WIRE_LANDLOCK : 0, NULL, program) == 0)
+	if (rc == 0)
+		return 0;
+	log_error("the kernel or the container refuses pidfd_getfd (%s), without which no "
+		  "socket can be checked: allow it (docker run --cap-add SYS_PTRACE, or a "
+		  "seccomp profile with pidfd_getfd); gae-run --check shows the rest",
+		  errname(-rc));
+	child_fail(child);
+	return -1;
+}
+
+int child_install(struct child *child, int program, bool landlock)
+{
+	if (wire_send(child->stage, WIRE_FILTER, landlock ? WIRE_LANDLOCK : 0, NULL, program) == 0)
 		return 0;
 	log_error("the launcher stage is gone");
 	child_fail(child);
@@ -129,7 +137,7 @@ int child_install(struct child *child, int stage, int program, bool landlock)
 
 int child_go(struct child *child)
 {
-	if (expect(child, WIRE_LISTENER, &child->sup->listener) < 0)
+	if (expect(child, WIRE_LISTENER, &child->sup->listener, NULL) < 0)
 		return -1;
 	if (child->sup->listener < 0) {
 		log_error("the launcher stage sent no listener");

@@ -30,13 +30,20 @@ int child_fd(const struct child *child);
 void child_run(struct child *child);
 
 /**
- * child_install() - hand the filter to the launcher stage, which puts up its fences with it.
+ * child_meet() - wait until the launcher stage has looked at what it inherited.
  * @stage: socket to it, owned from now on
+ * @local_sockets: whether connected AF_UNIX sockets are among it
+ * Return: as child_install().
+ */
+int child_meet(struct child *child, int stage, bool *local_sockets);
+
+/**
+ * child_install() - hand the filter to the launcher stage, which puts up its fences with it.
  * @program: sealed memfd with the BPF bytes
  * @landlock: the stage shall put up the Landlock fence
  * Return: 0; -1 when it failed and the front was told why.
  */
-int child_install(struct child *child, int stage, int program, bool landlock);
+int child_install(struct child *child, int program, bool landlock);
 
 /**
  * child_go() - take the listener, lead on it, and let the stage start the program.

@@ -1,30 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "heap.h"
 
-#include "request.h"
-
 #include <stdlib.h>
 
-static void put(struct heap *heap, size_t at, struct op *op)
+static void put(struct heap *heap, size_t at, struct heap_node *node)
 {
-	heap->items[at] = op;
-	op->heap_index = at;
+	heap->items[at] = node;
+	node->index = at;
 }
 
 static void sift_up(struct heap *heap, size_t at)
 {
-	struct op *op = heap->items[at];
+	struct heap_node *node = heap->items[at];
 
-	while (at > 0 && heap->items[(at - 1) / 2]->next_look_ns > op->next_look_ns) {
+	while (at > 0 && heap->items[(at - 1) / 2]->at_ns > node->at_ns) {
 		put(heap, at, heap->items[(at - 1) / 2]);
 		at = (at - 1) / 2;
 	}
-	put(heap, at, op);
+	put(heap, at, node);
 }
 
 static void sift_down(struct heap *heap, size_t at)
 {
-	struct op *op = heap->items[at];
+	struct heap_node *node = heap->items[at];
 
 	for (;;) {
 		size_t child = 2 * at + 1;
@@ -32,50 +30,50 @@ static void sift_down(struct heap *heap, size_t at)
 		if (child >= heap->n)
 			break;
 		if (child + 1 < heap->n &&
-		    heap->items[child + 1]->next_look_ns < heap->items[child]->next_look_ns)
+		    heap->items[child + 1]->at_ns < heap->items[child]->at_ns)
 			child++;
-		if (heap->items[child]->next_look_ns >= op->next_look_ns)
+		if (heap->items[child]->at_ns >= node->at_ns)
 			break;
 		put(heap, at, heap->items[child]);
 		at = child;
 	}
-	put(heap, at, op);
+	put(heap, at, node);
 }
 
-bool heap_push(struct heap *heap, struct op *op)
+bool heap_push(struct heap *heap, struct heap_node *node)
 {
 	if (heap->n == heap->room) {
 		size_t room = heap->room ? heap->room * 2 : 64;
-		struct op **grown = reallocarray(heap->items, room, sizeof(*grown));
+		struct heap_node **grown = reallocarray(heap->items, room, sizeof(*grown));
 
 		if (!grown)
 			return false;
 		heap->items = grown;
 		heap->room = room;
 	}
-	put(heap, heap->n++, op);
-	sift_up(heap, op->heap_index);
+	put(heap, heap->n++, node);
+	sift_up(heap, node->index);
 	return true;
 }
 
-void heap_moved(struct heap *heap, struct op *op)
+void heap_moved(struct heap *heap, struct heap_node *node)
 {
-	sift_up(heap, op->heap_index);
-	sift_down(heap, op->heap_index);
+	sift_up(heap, node->index);
+	sift_down(heap, node->index);
 }
 
-void heap_remove(struct heap *heap, struct op *op)
+void heap_remove(struct heap *heap, struct heap_node *node)
 {
-	size_t at = op->heap_index;
-	struct op *last = heap->items[--heap->n];
+	size_t at = node->index;
+	struct heap_node *last = heap->items[--heap->n];
 
-	if (last == op)
+	if (last == node)
 		return;
 	put(heap, at, last);
 	heap_moved(heap, last);
 }
 
-struct op *heap_first(const struct heap *heap)
+struct heap_node *heap_first(const struct heap *heap)
 {
 	return heap->n ? heap->items[0] : NULL;
 }

@@ -8,6 +8,7 @@
 #include "notify.h"
 #include "request.h"
 #include "send_job.h"
+#include "shared/base/compiler.h"
 #include "shared/base/log.h"
 #include "supervisor.h"
 #include "target.h"
@@ -121,7 +122,7 @@ static void forget(struct loop *loop, struct op *op)
 	if (op->registered)
 		epoll_ctl(loop->epoll, EPOLL_CTL_DEL, op->req.duplicate, NULL);
 	op->registered = false;
-	heap_remove(&loop->heap, op);
+	heap_remove(&loop->heap, &op->look);
 	if (op->name_wanted != UINT32_MAX) {
 		if (op->next)
 			op->next->prev = op->prev;
@@ -165,9 +166,9 @@ static void schedule(struct loop *loop, struct op *op, uint64_t now)
 		op->look_interval_ns = LOOK_FIRST_NS;
 	else if (op->look_interval_ns < LOOK_LAST_NS)
 		op->look_interval_ns += op->look_interval_ns / 2;
-	op->next_look_ns = now + (op->look_interval_ns > floor ? op->look_interval_ns : floor);
-	if (op->deadline_ns && op->deadline_ns < op->next_look_ns)
-		op->next_look_ns = op->deadline_ns;
+	op->look.at_ns = now + (op->look_interval_ns > floor ? op->look_interval_ns : floor);
+	if (op->deadline_ns && op->deadline_ns < op->look.at_ns)
+		op->look.at_ns = op->deadline_ns;
 }
 
 static void accept_op(struct loop *loop, struct op *op, uint64_t now)
@@ -176,7 +177,7 @@ static void accept_op(struct loop *loop, struct op *op, uint64_t now)
 
 	op->prev = op->next = NULL;
 	schedule(loop, op, now);
-	if (!heap_push(&loop->heap, op)) {
+	if (!heap_push(&loop->heap, &op->look)) {
 		answer_unwatchable(op);
 		return;
 	}
@@ -193,7 +194,7 @@ static void accept_op(struct loop *loop, struct op *op, uint64_t now)
 	if (op->by_time)
 		return;
 	if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, op->req.duplicate, &event) < 0) {
-		heap_remove(&loop->heap, op);
+		heap_remove(&loop->heap, &op->look);
 		answer_unwatchable(op);
 		return;
 	}
@@ -254,26 +255,26 @@ static void look_at(struct loop *loop, struct op *op, uint64_t now)
 		return;
 	}
 	schedule(loop, op, now);
-	heap_moved(&loop->heap, op);
+	heap_moved(&loop->heap, &op->look);
 }
 
 static void run_timers(struct loop *loop, uint64_t now)
 {
-	struct op *op;
+	struct heap_node *first;
 
 	if (loop->tick_ns && now >= loop->tick_ns) {
 		int ms = crew_tick(loop->sup->crew);
 
 		loop->tick_ns = ms < 0 ? 0 : now + (uint64_t)ms * 1000000u;
 	}
-	while ((op = heap_first(&loop->heap)) && op->next_look_ns <= now)
-		look_at(loop, op, now);
+	while ((first = heap_first(&loop->heap)) && first->at_ns <= now)
+		look_at(loop, CONTAINER_OF(first, struct op, look), now);
 }
 
 static int sleep_ms(const struct loop *loop, uint64_t now)
 {
-	const struct op *op = heap_first(&loop->heap);
-	uint64_t until = op ? op->next_look_ns : UINT64_MAX;
+	const struct heap_node *first = heap_first(&loop->heap);
+	uint64_t until = first ? first->at_ns : UINT64_MAX;
 	int names = loop->sup->names ? names_timeout_ms(loop->sup->names) : -1;
 	uint64_t ms;
 

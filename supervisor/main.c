@@ -16,6 +16,7 @@
 #include "shared/base/log.h"
 #include "supervisor.h"
 #include "trace.h"
+#include "window.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -76,13 +77,27 @@ static int landlock_abi(void)
 }
 
 static int build_filter(struct supervisor *sup, const struct arguments *arguments, int abi,
-			struct sock_fprog *program)
+			bool local_sockets, struct sock_fprog *program)
 {
 	int pids[PROTECTED_MAX] = {arguments->front, getppid(), getpid()};
-	struct filter_setup setup = {
-	    .trace = sup->trace != NULL, .signal_scope = abi >= 6, .protected_pids = pids};
+	struct filter_setup setup = {.trace = sup->trace != NULL,
+				     .signal_scope = abi >= 6,
+				     .protected_pids = pids,
+				     .local_sockets = local_sockets};
+	struct rlimit files = {0, 0};
 
 	setup.n_protected = 3 + crew_threads(sup->crew, pids + 3, PROTECTED_MAX - 3);
+	if (prlimit(sup->child, RLIMIT_NOFILE, NULL, &files) < 0) {
+		log_error("the program's limit on open files cannot be read: %s", strerror(errno));
+		return -1;
+	}
+	setup.window = fd_window_fit(&files);
+	sup->window =
+	    window_new(&setup.window, sup->plan->unix_sockets.word == UNIX_NONE && !local_sockets);
+	if (!sup->window) {
+		log_error("cannot start: %s", strerror(errno));
+		return -1;
+	}
 	sup->spec = filter_spec_new(sup->plan, &setup);
 	if (sup->spec && filter_compile(sup->spec, program) == 0)
 		return 0;
@@ -126,12 +141,16 @@ static int start(struct supervisor *sup, const struct arguments *arguments, int 
 	struct child *child = loop_child(sup->loop);
 	struct sock_fprog program = {0};
 	CLEANUP_FD int memory = -1;
+	bool local_sockets;
 
-	if (build_filter(sup, arguments, abi, &program) < 0 || (memory = seal(&program)) < 0) {
+	if (child_meet(child, arguments->stage_fd, &local_sockets) < 0)
+		return -1;
+	if (build_filter(sup, arguments, abi, local_sockets, &program) < 0 ||
+	    (memory = seal(&program)) < 0) {
 		child_fail(child);
 		return -1;
 	}
-	if (child_install(child, arguments->stage_fd, memory, abi >= 1) < 0)
+	if (child_install(child, memory, abi >= 1) < 0)
 		return -1;
 	if (verify(sup, &program) < 0) {
 		child_fail(child);

@@ -25,6 +25,21 @@ int notify_receive(int listener, struct seccomp_notif *notif);
 bool notify_alive(int listener, uint64_t id);
 
 /**
+ * notify_continue() - let the kernel carry out the call itself, with what its memory and its
+ * descriptors are by then: see window_continue().  Return: as notify_answer().
+ */
+int notify_continue(int listener, uint64_t id);
+
+/**
+ * notify_give() - put @file into the caller's descriptor table and answer the call with its number.
+ * @number: where (what is there is closed, as dup2(2) does), or -1: the lowest free number
+ * @cloexec: with the close-on-exec flag
+ * Return: the number, answered; -EBADF @number is beyond its limit on open files; -EMFILE no
+ *         number is left; -ENOENT the caller is gone.  Not answered in these cases.
+ */
+int notify_give(int listener, uint64_t id, int file, int number, bool cloexec);
+
+/**
  * notify_answer() - give the caller its return value.
  * @result: >= 0, or -errno (-512, ERESTARTSYS, lets the kernel restart the call or give EINTR)
  * Return: 0; -ENOENT the caller is gone; -EINPROGRESS it was answered before.

@@ -90,6 +90,21 @@ int request_take_socket(struct crew_worker *worker, struct request *req, int fd)
 	return look_at_socket(req);
 }
 
+int request_take_file(struct crew_worker *worker, struct request *req, int fd)
+{
+	int rc = request_take_socket(worker, req, fd);
+
+	if (rc == -ENOTSOCK)
+		req->socket = (struct socket_info){.domain = AF_UNSPEC};
+	return rc == -ENOTSOCK ? 0 : rc;
+}
+
+bool request_is_udp(const struct request *req)
+{
+	return (req->socket.domain == AF_INET || req->socket.domain == AF_INET6) &&
+	       req->socket.type == SOCK_DGRAM;
+}
+
 bool request_take_address(struct crew_worker *worker, struct request *req,
 			  unsigned char bytes[SOCKADDR_MAX], size_t *size)
 {
@@ -206,7 +221,7 @@ static void trace_request(struct request *req, long result)
 	trace_decided(req->sup->trace, &record);
 }
 
-void request_answer(struct request *req, long result)
+void request_finish(struct request *req, long result)
 {
 	if (req->sup->trace && req->by_policy && (!req->emulated || req->sup->trace_all))
 		trace_request(req, result);
@@ -217,6 +232,11 @@ void request_answer(struct request *req, long result)
 	 * last one, so that the connection ends then and not when we get around to it.
 	 */
 	request_end(req);
+}
+
+void request_answer(struct request *req, long result)
+{
+	request_finish(req, result);
 	notify_answer(req->sup->listener, req->id, result);
 }
 

@@ -2,6 +2,7 @@
 #ifndef SUPERVISOR_REQUEST_H
 #define SUPERVISOR_REQUEST_H
 
+#include "heap.h"
 #include "net/sockaddr.h"
 #include "policy/decide.h"
 #include "policy/filter.h"
@@ -36,8 +37,8 @@ struct send_job;
  * only when it must wait.
  */
 struct socket_info {
-	int domain,
-	    type; /* of the duplicate itself; AF_INET*: TCP is SOCK_STREAM, UDP is SOCK_DGRAM */
+	/* Of the duplicate itself; AF_INET*: TCP is SOCK_STREAM, UDP is SOCK_DGRAM.  AF_UNSPEC: no socket. */
+	int domain, type;
 };
 
 struct request {
@@ -74,6 +75,15 @@ void request_init(struct request *req, struct supervisor *sup, const struct secc
 int request_take_socket(struct crew_worker *worker, struct request *req, int fd);
 
 /**
+ * request_take_file() - the same for calls that files of every kind take: a file that is no
+ * socket is no error, but has socket.domain AF_UNSPEC.
+ */
+int request_take_file(struct crew_worker *worker, struct request *req, int fd);
+
+/** request_is_udp() - is what was taken a UDP socket? */
+bool request_is_udp(const struct request *req);
+
+/**
  * request_take_address() - for connect(2) and bind(2): take the socket and read the address.
  * @bytes: gets the program's address, the rest zero; @size: its length
  * Return: false when the request has been answered (it cannot be read) or is over.
@@ -96,6 +106,9 @@ long request_deny(struct request *req, int error, struct source_loc loc, const c
 /** request_answer() - give the caller @result, trace it, free what @req holds. */
 void request_answer(struct request *req, long result);
 
+/** request_finish() - as request_answer() for a caller that was answered otherwise (notify_give()). */
+void request_finish(struct request *req, long result);
+
 /** request_end() - free what @req holds without an answer (the caller is gone). */
 void request_end(struct request *req);
 
@@ -111,8 +124,8 @@ struct op {
 	int timeout_error;    /* positive errno at the deadline */
 
 	/* The loop's own. */
-	uint64_t next_look_ns, look_interval_ns;
-	size_t heap_index;
+	struct heap_node look; /* the next one */
+	uint64_t look_interval_ns;
 	unsigned int maybes, looks;
 	bool registered;
 	uint32_t name_wanted;

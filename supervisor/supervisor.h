@@ -13,14 +13,16 @@ struct loop;
 struct names;
 struct plan;
 struct trace;
+struct window;
 
 /* What all parts of one supervisor process share; set up by main before the program runs, then read only. */
 struct supervisor {
 	int listener;
 	struct plan *plan;
 	struct filter_spec *spec;
-	struct trace *trace; /* NULL: no trace */
-	struct names *names; /* NULL: the policy has no host names */
+	struct trace *trace;   /* NULL: no trace */
+	struct names *names;   /* NULL: the policy has no host names */
+	struct window *window; /* where UDP sockets live */
 	struct crew *crew;
 	struct loop *loop;
 

@@ -2,6 +2,7 @@
 #include "policy/filter_build.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/in6.h>
 #include <linux/netlink.h>
 #include <linux/ptrace.h>
@@ -82,14 +83,125 @@ static void notify_rest(struct filter_builder *b)
 			   builtin, NULL);
 }
 
+/* --- the UDP window --- */
+
+#define GE(n, v)                                                                                   \
+	{                                                                                          \
+		.arg = (n), .op = FILTER_GE32, .value = (v)                                        \
+	}
+
+static void clause_from(struct filter_builder *b, const struct filter_cond *conds, size_t n,
+			uint8_t arg, uint32_t first, enum filter_kind kind)
+{
+	struct filter_cond all[FILTER_CONDS_MAX];
+
+	for (size_t i = 0; i < n; i++)
+		all[i] = conds[i];
+	all[n] = (struct filter_cond)GE(arg, first);
+	filter_builder_add(b, all, n + 1, (struct filter_action){.kind = kind, .error = 0}, builtin,
+			   NULL);
+}
+
+/*
+ * Inside the window argument @arg, a descriptor, is the supervisor's; above it and between its
+ * ranges the call is allowed where @outside holds.  What lies below is for the clauses that
+ * follow: most descriptors do, and they pass one test after the other, so those are few.
+ * @both: holds for all of it.
+ */
+static void window_clauses(struct filter_builder *b, uint8_t arg, const struct filter_cond *both,
+			   size_t n_both, const struct filter_cond *outside, size_t n_outside)
+{
+	const struct fd_window *window = &b->setup->window;
+	struct filter_cond free_of_it[FILTER_CONDS_MAX];
+	size_t n = 0;
+
+	if (window->low == window->low_end)
+		return;
+	for (size_t i = 0; i < n_both; i++)
+		free_of_it[n++] = both[i];
+	for (size_t i = 0; i < n_outside; i++)
+		free_of_it[n++] = outside[i];
+	clause_from(b, free_of_it, n, arg, window->high_end, FILTER_ALLOW);
+	if (window->high < window->high_end)
+		clause_from(b, both, n_both, arg, window->high, FILTER_NOTIFY);
+	if (window->low_end < window->high)
+		clause_from(b, free_of_it, n, arg, window->low_end, FILTER_ALLOW);
+	clause_from(b, both, n_both, arg, window->low, FILTER_NOTIFY);
+}
+
+static void inside_window(struct filter_builder *b, uint8_t arg)
+{
+	window_clauses(b, arg, NULL, 0, NULL, 0);
+	allow_rest(b);
+}
+
+static void clauses_write(struct filter_builder *b)
+{
+	inside_window(b, 0);
+}
+
+static void clauses_writev(struct filter_builder *b)
+{
+	inside_window(b, 0);
+}
+
+/* With position -1 it is writev(2); pwrite64 and pwritev do nothing on a socket but ESPIPE. */
+static void clauses_pwritev2(struct filter_builder *b)
+{
+	inside_window(b, 0);
+}
+
+static void clauses_sendfile(struct filter_builder *b)
+{
+	inside_window(b, 0);
+}
+
+static void clauses_splice(struct filter_builder *b)
+{
+	inside_window(b, 2);
+}
+
+static void clauses_dup(struct filter_builder *b)
+{
+	inside_window(b, 0);
+}
+
+static void clauses_dup2(struct filter_builder *b)
+{
+	inside_window(b, 0);
+}
+
+static void clauses_dup3(struct filter_builder *b)
+{
+	inside_window(b, 0);
+}
+
+static void clauses_fcntl(struct filter_builder *b)
+{
+	window_clauses(b, 0, CONDS(EQ(1, F_DUPFD)), NULL, 0);
+	window_clauses(b, 0, CONDS(EQ(1, F_DUPFD_CLOEXEC)), NULL, 0);
+	allow_rest(b);
+}
+
+static void clauses_io_setup(struct filter_builder *b)
+{
+	refuse_rest(b, ENOSYS, "kernel AIO is not available: its writes pass no filter");
+}
+
 /* --- sockets --- */
 
+/* TCP is the kernel's to make, UDP the supervisor's: it chooses the number. */
 static void inet_clauses(struct filter_builder *b, int domain, int type, int protocol)
 {
 	const uint32_t type_mask = ~(uint32_t)(SOCK_NONBLOCK | SOCK_CLOEXEC);
+	const int protocols[] = {0, protocol};
+	struct filter_action action = {.kind = type == SOCK_DGRAM ? FILTER_NOTIFY : FILTER_ALLOW,
+				       .error = 0};
 
-	allow_if(b, CONDS(EQ(0, domain), MASKED(1, type_mask, type), EQ(2, 0)), builtin);
-	allow_if(b, CONDS(EQ(0, domain), MASKED(1, type_mask, type), EQ(2, protocol)), builtin);
+	for (int i = 0; i < 2; i++)
+		filter_builder_add(
+		    b, CONDS(EQ(0, domain), MASKED(1, type_mask, type), EQ(2, protocols[i])),
+		    action, builtin, NULL);
 }
 
 static void netlink_clauses(struct filter_builder *b)
@@ -149,18 +261,36 @@ static void clauses_bind(struct filter_builder *b)
 	notify_rest(b);
 }
 
+/*
+ * Outside the window there is no UDP socket; TCP looks at a message's address for a fast open only.
+ * Where local sockets exist, though, their descriptors look the same, and a message of theirs
+ * could carry a UDP socket out of the window.
+ */
+static void message_clauses(struct filter_builder *b, uint8_t flags)
+{
+	const struct fd_window *window = &b->setup->window;
+
+	if (b->plan->unix_sockets.word == UNIX_NONE && !b->setup->local_sockets &&
+	    window->low < window->low_end) {
+		window_clauses(b, 0, NULL, 0, CONDS(MASKED(flags, MSG_FASTOPEN, 0)));
+		allow_if(b, CONDS(MASKED(flags, MSG_FASTOPEN, 0)), builtin);
+	}
+	notify_rest(b);
+}
+
 static void clauses_sendmsg(struct filter_builder *b)
 {
-	notify_rest(b);
+	message_clauses(b, 2);
 }
 
 static void clauses_sendmmsg(struct filter_builder *b)
 {
-	notify_rest(b);
+	message_clauses(b, 3);
 }
 
 static void clauses_sendto(struct filter_builder *b)
 {
+	window_clauses(b, 0, NULL, 0, CONDS(ZERO(4), MASKED(3, MSG_FASTOPEN, 0)));
 	allow_if(b, CONDS(ZERO(4), MASKED(3, MSG_FASTOPEN, 0)), builtin);
 	notify_rest(b);
 }

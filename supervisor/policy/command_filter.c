@@ -57,7 +57,9 @@ static int show(const struct command_options *options, const struct filter_spec 
 
 int command_filter(const struct command_options *options, int argc, char **argv)
 {
-	struct filter_setup setup = {.signal_scope = true};
+	/* As for a program with the usual limits. */
+	const struct rlimit files = {1024, 1u << 20};
+	struct filter_setup setup = {.signal_scope = true, .window = fd_window_fit(&files)};
 	struct sock_fprog program = {0};
 	struct filter_spec *spec;
 	struct plan *plan;

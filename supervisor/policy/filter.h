@@ -2,6 +2,7 @@
 #ifndef POLICY_FILTER_H
 #define POLICY_FILTER_H
 
+#include "policy/fd_window.h"
 #include "policy/plan.h"
 
 #include <linux/filter.h>
@@ -80,6 +81,10 @@ struct filter_setup {
 	const int *
 	    protected_pids; /* front, guard, supervisor and its threads: not to be signalled or starved */
 	size_t n_protected;
+	struct fd_window
+	    window; /* where UDP sockets live; all zero: nowhere, nothing leans on it */
+	/* A UDP socket may come to stand outside the window: descriptors arrive by local sockets. */
+	bool local_sockets;
 };
 
 /** filter_spec_new() - the spec of a plan.  Return: NULL when out of memory. */

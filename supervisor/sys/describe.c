@@ -5,6 +5,7 @@
 #include "request.h"
 #include "supervisor.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -76,12 +77,26 @@ const char *describe_arguments(const struct request *req, char *out, size_t room
 	case SYS_getsockopt:
 		describe_option(req, out, room);
 		break;
+#ifdef SYS_dup2
+	case SYS_dup2:
+#endif
+	case SYS_dup3:
+		snprintf(out, room, "%d", (int)arg[1]);
+		break;
+	case SYS_fcntl:
+		snprintf(out, room, "%s, %d",
+			 (int)arg[1] == F_DUPFD ? "F_DUPFD" : "F_DUPFD_CLOEXEC", (int)arg[2]);
+		break;
 	case SYS_listen:
 		snprintf(out, room, "%d, %d", (int)arg[0], (int)arg[1]);
 		break;
 	default:
-		snprintf(out, room, "0x%llx, 0x%llx", (unsigned long long)arg[0],
-			 (unsigned long long)arg[1]);
+		/* The descriptor, where there is one, is shown by itself. */
+		if (req->fd >= 0)
+			snprintf(out, room, "0x%llx", (unsigned long long)arg[1]);
+		else
+			snprintf(out, room, "0x%llx, 0x%llx", (unsigned long long)arg[0],
+				 (unsigned long long)arg[1]);
 	}
 	return out;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "sys/send.h"
 #include "crew.h"
 #include "notify.h"
 #include "send_job.h"
@@ -16,9 +17,6 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-/* The kernel's bounds on one message (net/socket.c, lib/iov_iter.c). */
-#define LENGTH_MAX 0x7ffff000u /* MAX_RW_COUNT */
 
 /* What a send has read of the program, before anything is decided. */
 struct message {
@@ -119,6 +117,17 @@ static int decide(struct crew_worker *worker, struct request *req, struct messag
 
 /* --- control data --- */
 
+static bool is_udp(int file)
+{
+	int domain = AF_UNSPEC, type = 0;
+	socklen_t size = sizeof(domain);
+
+	if (getsockopt(file, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 ||
+	    getsockopt(file, SOL_SOCKET, SO_TYPE, &type, &size) < 0)
+		return false;
+	return (domain == AF_INET || domain == AF_INET6) && type == SOCK_DGRAM;
+}
+
 /* Replaces the program's descriptor numbers by our duplicates of what they stand for. */
 static int take_descriptors(struct crew_worker *worker, struct request *req, struct send_job *job)
 {
@@ -133,6 +142,10 @@ static int take_descriptors(struct crew_worker *worker, struct request *req, str
 		if (copy < 0)
 			return copy;
 		job->fds[job->n_fds++] = copy;
+		if (is_udp(copy))
+			return DENY(
+			    req, EPERM,
+			    "a UDP socket stays in its process's window of descriptor numbers");
 	}
 	if (n)
 		memcpy(numbers, job->fds, n * sizeof(int));
@@ -315,6 +328,28 @@ static int read_both(struct crew_worker *worker, struct request *req, struct mes
 				worker->buffer, size);
 }
 
+void send_data(struct crew_worker *worker, struct request *req, const struct iovec *parts, size_t n,
+	       size_t total, int flags)
+{
+	UNINITIALIZED struct message message; /* message_init() */
+	long rc;
+
+	message_init(&message);
+	memcpy(message.parts, parts, n * sizeof(*parts));
+	message.n_parts = n;
+	message.job.total = total;
+	message.job.flags = flags;
+	rc = load_data(worker, req, &message);
+	if (rc == 0 && !notify_alive(req->sup->listener, req->id)) {
+		request_end(req);
+		return;
+	}
+	if (rc == 0)
+		rc = carry_out(worker, req, &message, true);
+	if (rc != SEND_IS_WAITING)
+		request_answer(req, rc);
+}
+
 void sys_sendto(struct crew_worker *worker, struct request *req)
 {
 	const uint64_t *arg = (const uint64_t *)req->call.args;
@@ -372,21 +407,16 @@ static int read_envelope(struct request *req, const struct msghdr *envelope,
 			   envelope->msg_controllen);
 }
 
-/* import_iovec(): a negative length is EINVAL, the sum is cut to MAX_RW_COUNT. */
-static int sum_parts(struct message *message)
+int send_sum_parts(struct iovec *parts, size_t n, size_t *total)
 {
-	size_t total = 0;
-
-	for (size_t i = 0; i < message->n_parts; i++) {
-		size_t length = message->parts[i].iov_len;
-
-		if ((ssize_t)length < 0)
+	*total = 0;
+	for (size_t i = 0; i < n; i++) {
+		if ((ssize_t)parts[i].iov_len < 0)
 			return -EINVAL;
-		if (length > LENGTH_MAX - total)
-			message->parts[i].iov_len = length = LENGTH_MAX - total;
-		total += length;
+		if (parts[i].iov_len > LENGTH_MAX - *total)
+			parts[i].iov_len = LENGTH_MAX - *total;
+		*total += parts[i].iov_len;
 	}
-	message->job.total = total;
 	return 0;
 }
 
@@ -408,7 +438,7 @@ static long send_message(struct crew_worker *worker, struct request *req, uint64
 	if (rc == 0)
 		rc = read_envelope(req, &envelope, &message);
 	if (rc == 0)
-		rc = sum_parts(&message);
+		rc = send_sum_parts(message.parts, message.n_parts, &message.job.total);
 	message.job.flags = flags;
 	message.job.count_at = count_at;
 	if (rc == 0)

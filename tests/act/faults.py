@@ -16,7 +16,8 @@ sockopt any any pass
 """
 # Waits for the word, tries, and tells what came of it.
 PROGRAM = """
-import json, socket, struct, sys
+import json, socket, struct, sys, threading
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 print("ready", flush=True)
 open(sys.argv[2]).read()
 results = {}
@@ -32,11 +33,13 @@ def silent(host):
     s = socket.socket()
     s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, 300000))
     s.connect(("203.0.113.1", 9))
-udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-for call in (tcp, sendto, sendmsg, connected):
-    attempt("forbidden " + call.__name__, lambda: call("127.0.0.2"))
-    attempt("allowed " + call.__name__, lambda: call("127.0.0.3"))
-attempt("waiting", lambda: silent(None))
+def work():
+    for call in (tcp, sendto, sendmsg, connected):
+        attempt("forbidden " + call.__name__, lambda: call("127.0.0.2"))
+        attempt("allowed " + call.__name__, lambda: call("127.0.0.3"))
+    attempt("waiting", lambda: silent(None))
+# In a thread that the supervisor has not met.
+thread = threading.Thread(target=work); thread.start(); thread.join()
 print(json.dumps(results), flush=True)
 """
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "filter_fixture.h"
 
+#include <fcntl.h>
 #include <linux/in6.h>
 #include <linux/netlink.h>
 #include <sched.h>
@@ -52,8 +53,8 @@ Test(filter, only_tcp_and_udp_sockets_are_made)
 	fixture_init(&f);
 	EXPECT_ROWS(&f, {__NR_socket, {AF_INET, SOCK_STREAM, 0}, ALLOW},
 		    {__NR_socket, {HIGH | AF_INET, HIGH | SOCK_STREAM, HIGH | IPPROTO_TCP}, ALLOW},
-		    {__NR_socket, {AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0}, ALLOW},
-		    {__NR_socket, {AF_INET6, SOCK_DGRAM, IPPROTO_UDP}, ALLOW},
+		    {__NR_socket, {AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0}, NOTIFY},
+		    {__NR_socket, {AF_INET6, SOCK_DGRAM, IPPROTO_UDP}, NOTIFY},
 		    {__NR_socket, {AF_INET, SOCK_STREAM, IPPROTO_UDP}, ERR(EPROTONOSUPPORT)},
 		    {__NR_socket, {AF_INET, SOCK_DGRAM, IPPROTO_ICMP}, ERR(EPROTONOSUPPORT)},
 		    {__NR_socket, {AF_INET, SOCK_DGRAM, 136 /* UDP-Lite */}, ERR(EPROTONOSUPPORT)},
@@ -69,6 +70,67 @@ Test(filter, only_tcp_and_udp_sockets_are_made)
 		    {__NR_socket, {AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG}, ERR(EPROTONOSUPPORT)},
 		    {__NR_socketpair, {AF_UNIX, SOCK_STREAM, 0}, ALLOW},
 		    {__NR_socketpair, {AF_INET, SOCK_STREAM, 0}, ERR(EAFNOSUPPORT)});
+}
+
+/* The numbers of a program with a soft limit of 1,024 and a hard one of 65,536. */
+static const struct fd_window usual_window = {512, 1024, 57344, 65536};
+
+Test(filter, what_writes_to_a_number_inside_the_window_is_asked_about)
+{
+	static const int calls[] = {__NR_write, __NR_writev, __NR_pwritev2, __NR_sendfile,
+				    __NR_dup,   __NR_dup2,   __NR_dup3};
+	static const struct {
+		uint32_t fd;
+		uint32_t answer;
+	} rows[] = {{0, ALLOW},     {511, ALLOW},       {512, NOTIFY},   {1023, NOTIFY},
+		    {1024, ALLOW},  {57343, ALLOW},     {57344, NOTIFY}, {65535, NOTIFY},
+		    {65536, ALLOW}, {UINT32_MAX, ALLOW}};
+	struct fixture f;
+
+	for (size_t c = 0; c < sizeof(calls) / sizeof(calls[0]); c++) {
+		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+			fixture_init(&f);
+			f.setup.window = usual_window;
+			EXPECT_ROWS(&f, {calls[c], {HIGH | rows[i].fd}, rows[i].answer});
+			cr_expect_eq(fd_window_has(&usual_window, rows[i].fd),
+				     rows[i].answer == NOTIFY);
+		}
+	}
+	fixture_init(&f);
+	f.setup.window = usual_window;
+	EXPECT_ROWS(&f, {__NR_splice, {1023, 0, 4}, ALLOW}, {__NR_splice, {4, 0, 1023}, NOTIFY},
+		    {__NR_fcntl, {1023, F_DUPFD}, NOTIFY},
+		    {__NR_fcntl, {600, F_DUPFD_CLOEXEC}, NOTIFY},
+		    {__NR_fcntl, {1024, F_DUPFD_CLOEXEC}, ALLOW}, {__NR_fcntl, {3, F_DUPFD}, ALLOW},
+		    {__NR_fcntl, {1023, F_GETFL}, ALLOW}, {__NR_sendto, {1023}, NOTIFY},
+		    {__NR_sendto, {3}, ALLOW}, {__NR_sendto, {1024}, ALLOW},
+		    {__NR_sendto, {1024, 0, 0, MSG_FASTOPEN}, NOTIFY},
+		    {__NR_sendto, {1024, 0, 0, 0, 1}, NOTIFY}, {__NR_io_setup, {0}, ERR(ENOSYS)});
+}
+
+Test(filter, messages_pass_unseen_only_where_no_local_socket_can_carry_a_udp_socket_away)
+{
+	struct fixture f;
+
+	fixture_init(&f);
+	f.setup.window = usual_window;
+	EXPECT_ROWS(&f, {__NR_sendmsg, {3}, NOTIFY}, {__NR_sendmmsg, {3}, NOTIFY});
+	fixture_init(&f);
+	f.setup.window = usual_window;
+	f.plan.unix_sockets.word = UNIX_NONE;
+	EXPECT_ROWS(&f, {__NR_sendmsg, {3}, ALLOW}, {__NR_sendmmsg, {3}, ALLOW},
+		    {__NR_sendmsg, {1023}, NOTIFY}, {__NR_sendmsg, {3, 0, MSG_FASTOPEN}, NOTIFY},
+		    {__NR_sendmmsg, {3, 0, 1, MSG_FASTOPEN}, NOTIFY},
+		    {__NR_sendmmsg, {60000, 0, 1, 0}, NOTIFY});
+	fixture_init(&f);
+	f.setup.window = usual_window;
+	f.setup.local_sockets = true;
+	f.plan.unix_sockets.word = UNIX_NONE;
+	EXPECT_ROWS(&f, {__NR_sendmsg, {3}, NOTIFY}, {__NR_sendmmsg, {3}, NOTIFY});
+	/* Without a window nothing says that a descriptor is no UDP socket. */
+	fixture_init(&f);
+	f.plan.unix_sockets.word = UNIX_NONE;
+	EXPECT_ROWS(&f, {__NR_sendmsg, {3}, NOTIFY});
 }
 
 Test(filter, unix_and_netlink_follow_the_policy)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "heap.h"
 
-#include "request.h"
-
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
@@ -10,14 +8,14 @@ TestSuite(heap, .timeout = 10);
 
 #define N 500
 
-static struct op ops[N];
+static struct heap_node nodes[N];
 
 static void fill(struct heap *heap)
 {
 	srand(1);
 	for (size_t i = 0; i < N; i++) {
-		ops[i].next_look_ns = (uint64_t)rand() % 1000;
-		cr_assert(heap_push(heap, &ops[i]));
+		nodes[i].at_ns = (uint64_t)rand() % 1000;
+		cr_assert(heap_push(heap, &nodes[i]));
 	}
 }
 
@@ -26,12 +24,12 @@ static void expect_sorted(struct heap *heap, size_t n)
 	uint64_t last = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		struct op *op = heap_first(heap);
+		struct heap_node *node = heap_first(heap);
 
-		cr_assert_not_null(op);
-		cr_assert_geq(op->next_look_ns, last);
-		last = op->next_look_ns;
-		heap_remove(heap, op);
+		cr_assert_not_null(node);
+		cr_assert_geq(node->at_ns, last);
+		last = node->at_ns;
+		heap_remove(heap, node);
 	}
 	cr_assert_null(heap_first(heap));
 	free(heap->items);
@@ -52,10 +50,10 @@ Test(heap, stays_in_order_when_times_change_and_items_leave_from_the_middle)
 
 	fill(&heap);
 	for (size_t i = 0; i < N; i += 3) {
-		ops[i].next_look_ns = (uint64_t)rand() % 1000;
-		heap_moved(&heap, &ops[i]);
+		nodes[i].at_ns = (uint64_t)rand() % 1000;
+		heap_moved(&heap, &nodes[i]);
 	}
 	for (size_t i = 1; i < N; i += 3, left--)
-		heap_remove(&heap, &ops[i]);
+		heap_remove(&heap, &nodes[i]);
 	expect_sorted(&heap, left);
 }

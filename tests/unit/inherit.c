@@ -28,7 +28,7 @@ Test(inherit, files_pipes_and_connected_unix_sockets_pass)
 	cr_assert_eq(pipe(ends), 0);
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	cr_expect_eq(describe(ends[0]), 0, "%s", error);
-	cr_expect_eq(describe(pair[0]), 0, "%s", error);
+	cr_expect_eq(describe(pair[0]), INHERIT_LOCAL, "%s", error);
 	cr_expect_eq(describe(open("/dev/null", O_RDONLY | O_CLOEXEC)), 0, "%s", error);
 	cr_expect_eq(describe(open("/", O_PATH | O_CLOEXEC)), 0, "%s", error);
 }
@@ -83,5 +83,5 @@ Test(inherit, our_own_descriptor_is_not_looked_at)
 	int tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	cr_assert_eq(inherit_check(-1, error, sizeof(error)), -EPERM);
-	cr_expect_eq(inherit_check(tcp, error, sizeof(error)), 0, "%s", error);
+	cr_expect_geq(inherit_check(tcp, error, sizeof(error)), 0, "%s", error);
 }

@@ -2,6 +2,8 @@
 #ifndef BASE_COMPILER_H
 #define BASE_COMPILER_H
 
+#include <stddef.h>
+
 /*
  * Leaves a large local variable uninitialised although the build asks for
  * -ftrivial-auto-var-init=zero: on the hot path, clearing a buffer that is written
@@ -15,5 +17,9 @@
 #ifndef UNINITIALIZED
 #define UNINITIALIZED
 #endif
+
+/** CONTAINER_OF() - the struct of @type that @pointer's target is the @member of. */
+#define CONTAINER_OF(pointer, type, member)                                                        \
+	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 #endif

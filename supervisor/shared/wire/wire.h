@@ -8,7 +8,7 @@
  * What front, launcher stage and supervisor say to each other: fixed-size
  * messages over SOCK_SEQPACKET socket pairs made by the front before any fork.
  *
- *   stage -> supervisor      STAGE_READY                       inherited descriptors are in order
+ *   stage -> supervisor      STAGE_READY a: WIRE_LOCAL_SOCKETS  inherited descriptors are in order
  *   supervisor -> stage      FILTER    +fd: sealed memfd with the BPF bytes, a: WIRE_LANDLOCK
  *   stage -> supervisor      LISTENER  +fd: the seccomp listener
  *   supervisor -> stage      GO
@@ -47,6 +47,9 @@ enum wire_type {
 
 /* WIRE_FILTER.a */
 enum { WIRE_LANDLOCK = 1 };
+
+/* WIRE_STAGE_READY.a: AF_UNIX sockets are among them */
+enum { WIRE_LOCAL_SOCKETS = 1 };
 
 struct wire_message {
 	uint32_t version;
