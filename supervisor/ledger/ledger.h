@@ -41,21 +41,25 @@ struct ledger_batch {
 char *ledger_default_path(char *out, size_t room);
 
 /**
- * ledger_open() - for writing; makes file and directory (0700) where they are missing.
- * @error: gets one line saying what is wrong and what to do
- * Return: NULL when it cannot be used: no directory, not writable, no ledger, damaged, or
- *         written by a later version (which is left as it is).
+ * ledger_open() - for writing; makes file and directory (0600, 0700) where they are missing.
+ * @error: gets one line: the path, what is wrong, what to do
+ * Return: NULL when it cannot be used: no directory, not writable, no ledger, damaged, in use
+ *         for more than a second, or written by a later version (which is left as it is).
+ *         It may be tried again at any time.
  */
 struct ledger *ledger_open(const char *path, char *error, size_t room);
 
 /**
  * ledger_write() - add @batch in one transaction: all of it or nothing.
- * Waits for other writers for at most a second.
+ * Waits for other writers for at most a second.  A file that was deleted or replaced is
+ * opened, or made, anew.
+ *
+ * A batch that failed is to be offered again as it was before any other: whether a failed
+ * COMMIT reached the file may be known only then.  It is never added twice.
  * Return: 0; -EAGAIN the others took too long, try again; -EIO it did not work (disk full,
- *         file damaged or gone) and @error says why.
+ *         file damaged or gone) and @error says why in one line.
  */
-int ledger_write(struct ledger *ledger, const struct ledger_batch *batch, char *error,
-		 size_t room);
+int ledger_write(struct ledger *ledger, const struct ledger_batch *batch, char *error, size_t room);
 
 /** ledger_close() - NULL allowed. */
 void ledger_close(struct ledger *ledger);

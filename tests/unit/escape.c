@@ -21,6 +21,17 @@ static const char *json(const char *in, size_t size)
 	return out;
 }
 
+static const char *name(const char *in, size_t size)
+{
+	static char out[256], again[256];
+
+	cr_assert_eq(escape_name(out, sizeof(out), in, size), strlen(out));
+	escape_name(again, sizeof(again), out, strlen(out));
+	cr_expect_str_eq(again, out);
+	return out;
+}
+
+#define NAME(in, want) cr_expect_str_eq(name(in, sizeof(in) - 1), want)
 #define TEXT(in, want) cr_expect_str_eq(text(in, sizeof(in) - 1), want)
 #define JSON(in, want) cr_expect_str_eq(json(in, sizeof(in) - 1), want)
 
@@ -126,6 +137,37 @@ Test(escape_json, cuts_only_between_characters)
 	for (size_t room = 1; room < 5; room++) {
 		memset(out, 'x', sizeof(out));
 		cr_expect_eq(escape_json(out, room, "\001\001", 2), room - 1);
+		cr_expect_eq(out[room], 'x');
+	}
+}
+
+Test(escape_name, keeps_what_can_be_read)
+{
+	NAME("", "");
+	NAME("a\\b\"c d", "a\\b\"c d");
+	NAME("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
+}
+
+Test(escape_name, escapes_control_characters_and_what_is_not_utf8)
+{
+	NAME("\n\t\r\033[2J\177", "\\n\\t\\r\\033[2J\\177");
+	NAME("\0001", "\\0001");
+	NAME("\xff\xc3(", "\\377\\303(");
+	NAME("\xc2\x9b\xc2\xa0", "\\302\\233\xc2\xa0");
+	NAME("\xed\xa0\x80", "\\355\\240\\200");
+}
+
+Test(escape_name, cuts_only_between_characters)
+{
+	char out[16];
+
+	cr_expect_eq(escape_name(out, 8, "abc\xe2\x82\xac\xe2\x82\xac", 9), 6);
+	cr_expect_str_eq(out, "abc...");
+	cr_expect_eq(escape_name(out, 9, "a\xc2\x9b", 3), 4);
+	cr_expect_str_eq(out, "a...");
+	for (size_t room = 1; room < 5; room++) {
+		memset(out, 'x', sizeof(out));
+		cr_expect_eq(escape_name(out, room, "\xc2\x9b\xc2\x9b", 4), room - 1);
 		cr_expect_eq(out[room], 'x');
 	}
 }

@@ -7,6 +7,8 @@
 
 /* The longest unit, which is never cut in the middle: \u00XX. */
 #define UNIT_MAX 6
+/* Of a name: U+0080 to U+009F, two bytes as \ooo each. */
+#define NAME_UNIT_MAX 8
 
 struct output {
 	char *text;
@@ -148,6 +150,38 @@ size_t escape_json(char *out, size_t room, const char *text, size_t size)
 
 	for (size_t i = 0; i < size; i += taken) {
 		size_t n = json_unit(s + i, size - i, unit, &taken);
+
+		if (!output_add(&output, unit, n))
+			return output_end(&output, true);
+	}
+	return output_end(&output, false);
+}
+
+/* One character from @s, as json_unit(). */
+static size_t name_unit(const unsigned char *s, size_t size, char *unit, size_t *taken)
+{
+	size_t length = utf8_length(s, size), n = 0;
+	bool control = s[0] < 0x20 || s[0] == 0x7f || (length == 2 && s[0] == 0xc2 && s[1] < 0xa0);
+
+	*taken = length ? length : 1;
+	if (length && !control) {
+		memcpy(unit, s, length);
+		return length;
+	}
+	for (size_t i = 0; i < *taken; i++)
+		n += text_unit(s[i], unit + n);
+	return n;
+}
+
+size_t escape_name(char *out, size_t room, const char *text, size_t size)
+{
+	struct output output = {.text = out, .limit = room - 1};
+	const unsigned char *s = (const unsigned char *)text;
+	char unit[NAME_UNIT_MAX];
+	size_t taken;
+
+	for (size_t i = 0; i < size; i += taken) {
+		size_t n = name_unit(s + i, size - i, unit, &taken);
 
 		if (!output_add(&output, unit, n))
 			return output_end(&output, true);

@@ -25,4 +25,12 @@ size_t escape_text(char *out, size_t room, const char *text, size_t size);
  */
 size_t escape_json(char *out, size_t room, const char *text, size_t size);
 
+/**
+ * escape_name() - for names that people read: valid UTF-8 stays, also `\` and `"`;
+ * control characters and bytes that are not UTF-8 become \n \t \r or \ooo.
+ * Not to be undone, but safe to do again: what is escaped stays as it is.
+ * Arguments and return as for escape_text(); cut only between characters.
+ */
+size_t escape_name(char *out, size_t room, const char *text, size_t size);
+
 #endif
