@@ -9,6 +9,7 @@
 struct reader {
 	const char *at, *end;
 	json_visit *visit;
+	json_item *item; /* NULL: nobody asks where records begin */
 	void *context;
 	unsigned int depth;
 };
@@ -106,7 +107,7 @@ static int read_string(struct reader *reader, char *out, size_t room)
 
 static int report(struct reader *reader, const char *parent, const char *name, const char *text)
 {
-	struct json_value value = {parent, name, text};
+	struct json_value value = {parent, name, text, reader->depth};
 
 	reader->visit(reader->context, &value);
 	return 0;
@@ -141,12 +142,15 @@ static int read_scalar(struct reader *reader, const char *parent, const char *na
 	return -EINVAL;
 }
 
-static int read_array(struct reader *reader)
+static int read_array(struct reader *reader, const char *name)
 {
 	if (take(reader, ']'))
 		return 0;
 	do {
-		if (read_value(reader, "", ""))
+		skip_space(reader);
+		if (reader->item && reader->at < reader->end && *reader->at == '{')
+			reader->item(reader->context, name, reader->depth);
+		if (read_value(reader, "", reader->item ? name : ""))
 			return -EINVAL;
 	} while (take(reader, ','));
 	return take(reader, ']') ? 0 : -EINVAL;
@@ -175,23 +179,26 @@ static int read_value(struct reader *reader, const char *parent, const char *nam
 		return read_text(reader, parent, name);
 	if (reader->depth == JSON_DEPTH_MAX)
 		return -EINVAL;
+	if (reader->at == reader->end || (*reader->at != '{' && *reader->at != '['))
+		return read_scalar(reader, parent, name);
 	reader->depth++;
-	if (take(reader, '{'))
-		status = read_object(reader, name);
-	else if (take(reader, '['))
-		status = read_array(reader);
-	else
-		status = read_scalar(reader, parent, name);
+	status = *reader->at++ == '{' ? read_object(reader, name) : read_array(reader, name);
 	reader->depth--;
 	return status;
 }
 
-int json_read(const char *text, size_t size, json_visit *visit, void *context)
+int json_read_items(const char *text, size_t size, json_visit *visit, json_item *item,
+		    void *context)
 {
-	struct reader reader = {text, text + size, visit, context, 0};
+	struct reader reader = {text, text + size, visit, item, context, 0};
 
 	if (read_value(&reader, "", ""))
 		return -EINVAL;
 	skip_space(&reader);
 	return reader.at == reader.end ? 0 : -EINVAL;
+}
+
+int json_read(const char *text, size_t size, json_visit *visit, void *context)
+{
+	return json_read_items(text, size, visit, NULL, context);
 }

@@ -41,21 +41,49 @@ struct status_quota {
 
 struct status {
 	const char *app, *program;
-	pid_t pid, supervisor; /* of the program, of gae-supervisor */
-	uint64_t started_ms;   /* Unix time in milliseconds */
-	uint64_t now_ms;       /* when the picture was taken */
+	pid_t pid, supervisor;  /* of the program, of gae-supervisor */
+	uint64_t started_ms;    /* Unix time in milliseconds */
+	uint64_t now_ms;        /* when the picture was taken */
 	uint64_t idle_limit_ms; /* 0: never reclaimed */
 	struct usage total;
 	uint64_t decisions_allowed, decisions_denied;
-	uint64_t reclaimed;        /* sockets that were idle too long */
-	uint64_t over_quota;       /* calls refused and sockets shut by a quota */
-	uint64_t lost;             /* sockets that ended unseen: the sums lack their last bytes */
+	uint64_t reclaimed;  /* sockets that were idle too long */
+	uint64_t over_quota; /* calls refused and sockets shut by a quota */
+	uint64_t lost;       /* sockets that ended unseen: the sums lack their last bytes */
 	struct status_quota quotas[QUOTA_KINDS];
 	struct status_socket *sockets;
 	size_t n_sockets;
 	struct status_flow *flows;
 	size_t n_flows;
-	char *text; /* owned: where the strings of a parsed picture are; NULL: they are somebody else's */
+	/* Of a parsed picture: what was too much to send. */
+	uint64_t sockets_left_out, flows_left_out;
+	char *
+	    text; /* owned: where the strings of a parsed picture are; NULL: they are somebody else's */
 };
+
+#define STATUS_TEXT_MAX (64u << 20) /* bytes of a picture as JSON */
+#define STATUS_SOCKETS_MAX 1000000  /* and as many flows */
+
+/** status_transport_name() - "tcp", "udp". */
+const char *status_transport_name(enum transport transport);
+
+/**
+ * status_write_json() - one JSON object and a newline; nothing of the program's comes out raw.
+ * What does not fit into STATUS_TEXT_MAX is left out and counted.  Stops early at an error
+ * of @out, which may be a slow socket.
+ * Return: 0, or -EIO when something could not be written.
+ */
+int status_write_json(const struct status *status, FILE *out);
+
+/**
+ * status_parse_json() - the picture that status_write_json() wrote, or that somebody made up:
+ * the text may come from any process of the user.  Unknown members are passed over.
+ * @error: gets one line, escaped, when NULL is returned
+ * Return: a picture for status_free() whose strings are all set, or NULL.
+ */
+struct status *status_parse_json(const char *text, size_t size, char *error, size_t room);
+
+/** status_free() - a parsed picture; NULL allowed. */
+void status_free(struct status *status);
 
 #endif

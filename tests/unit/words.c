@@ -97,6 +97,22 @@ Test(json, values_come_with_their_names)
 	cr_assert_str_eq(out, ".a=1;b.c=x\nA?;.=true;.=-2.5e3;.e=null;");
 }
 
+static void collect_item(void *context, const char *array, unsigned int depth)
+{
+	char *out = context;
+
+	snprintf(out + strlen(out), 256 - strlen(out), "[%s@%u]", array, depth);
+}
+
+Test(json, records_of_an_array_are_told_apart)
+{
+	static const char text[] = "{\"a\":[{\"b\":1},{\"b\":[{\"c\":2}]},[{\"d\":3}],4]}";
+	char out[256] = "";
+
+	cr_assert_eq(json_read_items(text, strlen(text), collect, collect_item, out), 0);
+	cr_assert_str_eq(out, "[a@2]a.b=1;[a@2][b@4]b.c=2;[a@3]a.d=3;.a=4;");
+}
+
 Test(json, what_is_no_json_is_refused)
 {
 	static const char *const texts[] = {

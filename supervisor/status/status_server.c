@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "status/status_server.h"
+
+#include "shared/base/fd.h"
+#include "status/runtime.h"
+#include "status/status.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BACKLOG 16
+#define NAMES_MAX 9 /* PID.status, PID-2.status, ... */
+
+/* Return: 0; -EEXIST: @name belongs to a living instance; another -errno. */
+static int place(int dir, const char *temporary, const char *name)
+{
+	int fd;
+
+	if (!renameat2(dir, temporary, dir, name, RENAME_NOREPLACE))
+		return 0;
+	if (errno == EINVAL) /* not every file system knows the flag */
+		return faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) &&
+			       !renameat(dir, temporary, dir, name)
+			   ? 0
+			   : -EEXIST;
+	if (errno != EEXIST)
+		return -errno;
+	/* Removes it if it is a dead one's. */
+	fd = runtime_connect(dir, name, geteuid());
+	fd_close(&fd);
+	return renameat2(dir, temporary, dir, name, RENAME_NOREPLACE) ? -errno : 0;
+}
+
+/*
+ * Between bind(2) and listen(2) a connect is refused, and who is refused removes the name as a
+ * dead instance's.  So it listens under a name of its own, and only then takes the real one.
+ */
+static int listen_as(int dir, int fd, char *name, size_t room)
+{
+	char temporary[RUNTIME_NAME_MAX];
+	int status;
+
+	snprintf(temporary, sizeof(temporary), ".%d.new", getpid());
+	unlinkat(dir, temporary, 0);
+	status = runtime_bind(dir, temporary, fd);
+	if (status)
+		return status;
+	status = listen(fd, BACKLOG) ? -errno : -EEXIST;
+	for (int i = 1; i <= NAMES_MAX && status == -EEXIST; i++) {
+		if (i == 1)
+			snprintf(name, room, "%d.status", getpid());
+		else
+			snprintf(name, room, "%d-%d.status", getpid(), i);
+		status = place(dir, temporary, name);
+	}
+	if (status)
+		unlinkat(dir, temporary, 0);
+	return status;
+}
+
+int status_listen(int dir, char *name, size_t room, char *error, size_t error_room)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int status = fd < 0 ? -errno : listen_as(dir, fd, name, room);
+
+	if (!status)
+		return fd;
+	snprintf(error, error_room, "no status socket for gae-top: %s", strerror(-status));
+	fd_close(&fd);
+	return status;
+}
+
+void status_unlink(int dir, const char *name)
+{
+	if (unlinkat(dir, name, 0)) {
+		/* Somebody cleaned up before: what was wanted. */
+	}
+}
+
+static bool may_see(int client)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	return !getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size) &&
+	       (peer.uid == geteuid() || peer.uid == 0);
+}
+
+int status_accept(int listener)
+{
+	for (;;) {
+		int client = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (client >= 0 && may_see(client))
+			return client;
+		if (client < 0 && errno != ECONNABORTED && errno != EINTR)
+			return -errno;
+		fd_close(&client);
+	}
+}
+
+/* A socket as a stream that gives up. */
+struct outlet {
+	int fd;
+	int64_t left_ms; /* of the time that it may be waited for */
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Return: whether it can be written to again. */
+static bool outlet_wait(struct outlet *outlet)
+{
+	struct pollfd poller = {.fd = outlet->fd, .events = POLLOUT};
+	int64_t begun = now_ms();
+	int n;
+
+	if (outlet->left_ms <= 0)
+		return false;
+	n = poll(&poller, 1, (int)outlet->left_ms);
+	/* At least one: a client that takes a byte at a time comes to an end, too. */
+	outlet->left_ms -= 1 + now_ms() - begun;
+	return n > 0 || (n < 0 && errno == EINTR);
+}
+
+/* For fopencookie(3): less than @size is an error. */
+static ssize_t outlet_write(void *cookie, const char *text, size_t size)
+{
+	struct outlet *outlet = cookie;
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n = send(outlet->fd, text + done, size - done, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n >= 0)
+			done += (size_t)n;
+		else if (errno != EINTR && (errno != EAGAIN || !outlet_wait(outlet)))
+			return (ssize_t)done;
+	}
+	return (ssize_t)done;
+}
+
+int status_serve(int client, const struct status *status)
+{
+	CLEANUP_FD int fd = client;
+	struct outlet outlet = {fd, STATUS_SERVE_MS};
+	FILE *out;
+	int written;
+
+	if (!may_see(fd))
+		return -EACCES;
+	out = fopencookie(&outlet, "w", (cookie_io_functions_t){.write = outlet_write});
+	if (!out)
+		return -ENOMEM;
+	written = status_write_json(status, out);
+	return fclose(out) || written ? -EIO : 0;
+}
