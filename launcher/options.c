@@ -102,12 +102,55 @@ static int apply_verbose(struct options *options, const char *value, const struc
 	return 0;
 }
 
-static int apply_quiet(struct options *options, const char *value, const struct origin *origin)
+static int read_switch(const char *value, bool *out, const struct origin *origin)
 {
 	if (value && strcmp(value, "0") && strcmp(value, "1"))
 		return options_fail(origin, "%s: '%s' is no switch; expected 0 or 1", origin->name,
 				    value);
-	options->quiet = !value || *value == '1';
+	*out = !value || *value == '1';
+	return 0;
+}
+
+static int apply_quiet(struct options *options, const char *value, const struct origin *origin)
+{
+	return read_switch(value, &options->quiet, origin);
+}
+
+static int apply_ledger(struct options *options, const char *value, const struct origin *origin)
+{
+	options->ledger = value;
+	return need_text(value, origin);
+}
+
+static int apply_no_ledger(struct options *options, const char *value, const struct origin *origin)
+{
+	return read_switch(value, &options->no_ledger, origin);
+}
+
+static int apply_ledger_day(struct options *options, const char *value, const struct origin *origin)
+{
+	if (strcasecmp(value, "pacific") && strcasecmp(value, "utc"))
+		return options_fail(origin,
+				    "%s: '%s' is no day of a ledger; expected pacific or UTC",
+				    origin->name, value);
+	options->ledger_day = value;
+	return 0;
+}
+
+static int apply_report(struct options *options, const char *value, const struct origin *origin)
+{
+	return read_switch(value, &options->report, origin);
+}
+
+static int apply_metrics(struct options *options, const char *value, const struct origin *origin)
+{
+	size_t length = strlen(value);
+
+	if (length <= 5 || strcmp(value + length - 5, ".prom"))
+		return options_fail(origin,
+				    "%s: '%s' does not end in .prom; node_exporter reads no other",
+				    origin->name, value);
+	options->metrics = value;
 	return 0;
 }
 
@@ -157,6 +200,14 @@ static const struct option_row rows[] = {
     {256, "trace", "FILE", "GAE_RUN_TRACE", NULL, apply_trace, "append each decision to FILE"},
     {257, "trace-format", "text|json", "GAE_RUN_TRACE_FORMAT", NULL, apply_trace_format,
      "how decisions are written (default: text)"},
+    {261, "ledger", "FILE", "GAE_RUN_LEDGER", NULL, apply_ledger,
+     "write what was used to FILE (default: ledger.db in XDG_STATE_HOME/gae-run)"},
+    {262, "no-ledger", NULL, "GAE_RUN_NO_LEDGER", NULL, apply_no_ledger, "write no ledger"},
+    {263, "ledger-day", "pacific|UTC", "GAE_RUN_LEDGER_DAY", NULL, apply_ledger_day,
+     "whose midnight begins the ledger's day (default: pacific)"},
+    {264, "report", NULL, "GAE_RUN_REPORT", NULL, apply_report, "print at the end what went where"},
+    {265, "metrics-file", "FILE.prom", "GAE_RUN_METRICS_FILE", NULL, apply_metrics,
+     "keep metrics for node_exporter in FILE.prom"},
     {258, "keep-cap", "NAME", "GAE_RUN_KEEP_CAP", ",", apply_keep_cap,
      "keep a capability that is otherwise dropped; repeatable"},
     {259, "check", NULL, NULL, NULL, apply_check, "say what this kernel offers, and end"},

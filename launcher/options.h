@@ -21,6 +21,10 @@ struct options {
 	const char *app;               /* NULL: the program's base name */
 	const char *trace;
 	const char *trace_format; /* "text", "json" or NULL */
+	const char *ledger;       /* path, NULL: the default */
+	const char *ledger_day;
+	const char *metrics;
+	bool no_ledger, report;
 	unsigned int verbose;
 	bool quiet;
 	char **

@@ -182,7 +182,7 @@ static char **spawn_supervisor_words(const struct plan *plan, pid_t child)
 	while (options->argv[n])
 		n++;
 	words.items =
-	    calloc(24 + options->verbose + 2 * options->policies.count + n, sizeof(*words.items));
+	    calloc(32 + options->verbose + 2 * options->policies.count + n, sizeof(*words.items));
 	if (!words.items)
 		return NULL;
 	words_add(&words, "gae-supervisor", NULL);
@@ -197,6 +197,16 @@ static char **spawn_supervisor_words(const struct plan *plan, pid_t child)
 		words_add(&words, "--trace", options->trace);
 	if (options->trace_format)
 		words_add(&words, "--trace-format", options->trace_format);
+	if (options->ledger)
+		words_add(&words, "--ledger", options->ledger);
+	if (options->no_ledger)
+		words_add(&words, "--no-ledger", NULL);
+	if (options->ledger_day)
+		words_add(&words, "--ledger-day", options->ledger_day);
+	if (options->report)
+		words_add(&words, "--report", NULL);
+	if (options->metrics)
+		words_add(&words, "--metrics-file", options->metrics);
 	for (unsigned int i = 0; i < options->verbose; i++)
 		words_add(&words, "-v", NULL);
 	if (options->quiet)

@@ -8,8 +8,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-enum { OPT_CONTROL = 256, OPT_STAGE, OPT_CHILD, OPT_FRONT, OPT_APP, OPT_TRACE, OPT_FORMAT };
+enum {
+	OPT_CONTROL = 256,
+	OPT_STAGE,
+	OPT_CHILD,
+	OPT_FRONT,
+	OPT_APP,
+	OPT_TRACE,
+	OPT_FORMAT,
+	OPT_LEDGER,
+	OPT_NO_LEDGER,
+	OPT_LEDGER_DAY,
+	OPT_REPORT,
+	OPT_METRICS
+};
 
 static const struct option table[] = {
     {"control-fd", required_argument, NULL, OPT_CONTROL},
@@ -20,6 +34,11 @@ static const struct option table[] = {
     {"app", required_argument, NULL, OPT_APP},
     {"trace", required_argument, NULL, OPT_TRACE},
     {"trace-format", required_argument, NULL, OPT_FORMAT},
+    {"ledger", required_argument, NULL, OPT_LEDGER},
+    {"no-ledger", no_argument, NULL, OPT_NO_LEDGER},
+    {"ledger-day", required_argument, NULL, OPT_LEDGER_DAY},
+    {"report", no_argument, NULL, OPT_REPORT},
+    {"metrics-file", required_argument, NULL, OPT_METRICS},
     {"quiet", no_argument, NULL, 'q'},
     {"version", no_argument, NULL, 'V'},
     {NULL, 0, NULL, 0},
@@ -63,6 +82,21 @@ static int take(struct arguments *arguments, int option, const char *value)
 			return -1;
 		arguments->trace_format = !strcmp(value, "json") ? TRACE_JSON : TRACE_TEXT;
 		break;
+	case OPT_LEDGER:
+		arguments->ledger = value;
+		break;
+	case OPT_NO_LEDGER:
+		arguments->no_ledger = true;
+		break;
+	case OPT_LEDGER_DAY:
+		arguments->zone = strcasecmp(value, "utc") ? DAY_PACIFIC : DAY_UTC;
+		break;
+	case OPT_REPORT:
+		arguments->report = true;
+		break;
+	case OPT_METRICS:
+		arguments->metrics = value;
+		break;
 	case 'v':
 		arguments->verbose++;
 		break;
@@ -96,6 +130,9 @@ int arguments_parse(struct arguments *arguments, int argc, char **argv)
 		log_error("gae-supervisor is started by gae-run; run `gae-run PROGRAM`");
 		return -1;
 	}
+	/* Small, and news is lost: for tests of what is said then. */
+	if (getenv("GAE_RUN_TEST_NEWS_ROOM"))
+		arguments->news_room = number(getenv("GAE_RUN_TEST_NEWS_ROOM"));
 	if (arguments->verbose && !arguments->trace)
 		arguments->trace = true;
 	return 0;

@@ -2,6 +2,7 @@
 #ifndef SUPERVISOR_ARGUMENTS_H
 #define SUPERVISOR_ARGUMENTS_H
 
+#include "ledger/day.h"
 #include "trace.h"
 
 #include <stdbool.h>
@@ -17,6 +18,10 @@ struct arguments {
 	const char *app, *trace_path;
 	enum trace_format trace_format;
 	bool trace;
+	const char *ledger, *metrics; /* paths; NULL: the default, none */
+	bool no_ledger, report;
+	enum day_zone zone;
+	int news_room; /* for tests: bytes of buffer for the news of ended sockets */
 	unsigned int verbose;
 	bool quiet;
 	const char *const *argv; /* the program's */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "child.h"
 
+#include "clerk.h"
 #include "crew.h"
+#include "keeper.h"
 #include "notify.h"
 #include "shared/base/errname.h"
 #include "shared/base/fd.h"
@@ -25,14 +27,18 @@
 
 /* A trace that nobody reads may hold up the end of the program by this much. */
 #define FLUSH_MS 1000
+/* And a slow disk by this much, where daemons are left. */
+#define DAEMONS_FLUSH_MS 500
 
 struct child {
 	struct supervisor *sup;
 	int epoll, signals, control, stage;
 	pid_t guard;
 	bool running; /* exec succeeded */
-	bool ended;   /* the program was reaped; the front was told */
+	bool ended;   /* the program was reaped */
+	bool told;    /* the front knows how */
 	bool childless;
+	int status; /* wait status of the program */
 	int result;
 };
 
@@ -224,23 +230,40 @@ static void let_go_of_stderr(const struct supervisor *sup)
 	close(null);
 }
 
-static void tell_end(struct child *child, int status)
+void child_finish(struct child *child, bool lingering)
+{
+	struct supervisor *sup = child->sup;
+
+	if (child->told || !child->running || !child->ended)
+		return;
+	child->told = true;
+	if (sup->trace)
+		trace_flush(sup->trace, FLUSH_MS);
+	sum_up(sup);
+	clerk_report(sup->clerk);
+	if (lingering)
+		let_go_of_stderr(sup);
+	wire_send(child->control, WIRE_EXIT, child->status, lingering ? NULL : WIRE_NOTHING_LEFT,
+		  -1);
+}
+
+/* The front is told at once where daemons are left, else when all is accounted for. */
+static void note_end(struct child *child, int status)
 {
 	struct supervisor *sup = child->sup;
 
 	child->ended = true;
+	child->status = status;
 	if (child->stage >= 0)
 		hear_stage(child);
 	if (!child->running)
 		return;
 	trace_exited(sup->trace, sup->child, status);
-	if (sup->trace)
-		trace_flush(sup->trace, FLUSH_MS);
-	sum_up(sup);
-	if (!child->childless)
-		let_go_of_stderr(sup);
-	wire_send(child->control, WIRE_EXIT, status, child->childless ? WIRE_NOTHING_LEFT : NULL,
-		  -1);
+	if (child->childless)
+		return;
+	keeper_settle(sup->keeper, 0);
+	clerk_flush(sup->clerk, DAEMONS_FLUSH_MS);
+	child_finish(child, true);
 }
 
 /* A front that is stopped cannot hear it: it must be woken as well. */
@@ -268,7 +291,7 @@ static void reap(struct child *child)
 	}
 	child->childless = pid < 0 && errno == ECHILD;
 	if (last >= 0)
-		tell_end(child, last);
+		note_end(child, last);
 }
 
 static void hear_signals(struct child *child)

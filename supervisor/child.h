@@ -51,6 +51,13 @@ int child_install(struct child *child, int program, bool landlock);
  */
 int child_go(struct child *child);
 
+/**
+ * child_finish() - the program and all it started has ended, and is accounted for: tell the front,
+ * if it was not told before.
+ * @lingering: we stay a while, and the front does not wait for us
+ */
+void child_finish(struct child *child, bool lingering);
+
 /** child_fail() - tell the front that the supervisor gives up (it has logged why). */
 void child_fail(struct child *child);
 

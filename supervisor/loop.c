@@ -4,10 +4,12 @@
 #include "child.h"
 #include "crew.h"
 #include "heap.h"
+#include "keeper.h"
 #include "net/names.h"
 #include "notify.h"
 #include "request.h"
 #include "send_job.h"
+#include "shared/base/clock.h"
 #include "shared/base/compiler.h"
 #include "shared/base/log.h"
 #include "supervisor.h"
@@ -43,7 +45,7 @@
 /* Looks at a signal that another thread may take before this one gets EINTR. */
 #define LOOK_MAYBES 3
 
-enum source { SOURCE_INBOX, SOURCE_NAMES, SOURCE_LISTENER, SOURCE_CHILD, SOURCES };
+enum source { SOURCE_INBOX, SOURCE_NAMES, SOURCE_KEEPER, SOURCE_LISTENER, SOURCE_CHILD, SOURCES };
 
 struct loop {
 	struct supervisor *sup;
@@ -55,6 +57,8 @@ struct loop {
 	struct heap heap;
 	struct op *by_name; /* ops that wait for a name */
 	uint64_t tick_ns;   /* of the next crew_tick(); 0: none */
+	/* Until when epoll_wait may sleep; 0: it does not, and will look itself; UINT64_MAX: it is about to. */
+	atomic_uint_fast64_t sleeps_until;
 	bool listener_over;
 	char tags[SOURCES]; /* their addresses mark epoll events */
 };
@@ -106,6 +110,16 @@ void loop_add(struct loop *loop, struct op *op)
 	op->next = loop->inbox;
 	loop->inbox = op;
 	pthread_mutex_unlock(&loop->lock);
+	poke(loop);
+}
+
+void loop_wake_by(void *context, uint64_t at_ns)
+{
+	struct loop *loop = context;
+	uint_fast64_t until = atomic_load(&loop->sleeps_until);
+
+	if (at_ns >= until || !atomic_compare_exchange_strong(&loop->sleeps_until, &until, at_ns))
+		return;
 	poke(loop);
 }
 
@@ -274,12 +288,15 @@ static void run_timers(struct loop *loop, uint64_t now)
 static int sleep_ms(const struct loop *loop, uint64_t now)
 {
 	const struct heap_node *first = heap_first(&loop->heap);
-	uint64_t until = first ? first->at_ns : UINT64_MAX;
+	uint64_t until = first ? first->at_ns : UINT64_MAX,
+		 looks = keeper_next_ns(loop->sup->keeper);
 	int names = loop->sup->names ? names_timeout_ms(loop->sup->names) : -1;
 	uint64_t ms;
 
 	if (loop->tick_ns && loop->tick_ns < until)
 		until = loop->tick_ns;
+	if (looks < until)
+		until = looks;
 	if (until == UINT64_MAX)
 		return names;
 	ms = until <= now ? 0 : (until - now + 999999u) / 1000000u;
@@ -299,8 +316,22 @@ static void handle_event(struct loop *loop, const struct epoll_event *event, uin
 	} else if (at == &loop->tags[SOURCE_LISTENER]) {
 		loop->listener_over = true;
 		epoll_ctl(loop->epoll, EPOLL_CTL_DEL, loop->sup->listener, NULL);
-	} else if (at != &loop->tags[SOURCE_NAMES]) {
+	} else if (at != &loop->tags[SOURCE_NAMES] && at != &loop->tags[SOURCE_KEEPER]) {
 		resume(loop, at);
+	}
+}
+
+/* Nobody waits for an answer any more, and our duplicates would keep the sockets from ending. */
+static void drop_all(struct loop *loop)
+{
+	struct heap_node *first;
+
+	empty_inbox(loop, clock_now_ns());
+	while ((first = heap_first(&loop->heap))) {
+		struct op *op = CONTAINER_OF(first, struct op, look);
+
+		forget(loop, op);
+		op_drop(op);
 	}
 }
 
@@ -311,15 +342,26 @@ int loop_run(struct loop *loop)
 	watch_fd(loop, loop->sup->listener, 0, SOURCE_LISTENER); /* EPOLLHUP is always told */
 	if (loop->sup->names)
 		watch_fd(loop, names_fd(loop->sup->names), EPOLLIN, SOURCE_NAMES);
+	if (keeper_fd(loop->sup->keeper) >= 0)
+		watch_fd(loop, keeper_fd(loop->sup->keeper), EPOLLIN, SOURCE_KEEPER);
 	while (!child_is_over(loop->child, loop->listener_over)) {
-		int n = epoll_wait(loop->epoll, events, 64, sleep_ms(loop, clock_now_ns()));
 		uint64_t now = clock_now_ns();
+		int ms, n;
 
+		atomic_store(&loop->sleeps_until, UINT64_MAX);
+		ms = sleep_ms(loop, now);
+		if (ms >= 0)
+			atomic_store(&loop->sleeps_until, now + (uint64_t)ms * 1000000u);
+		n = epoll_wait(loop->epoll, events, 64, ms);
+		atomic_store(&loop->sleeps_until, 0);
+		now = clock_now_ns();
 		for (int i = 0; i < n; i++)
 			handle_event(loop, &events[i], now);
 		if (loop->sup->names)
 			names_run(loop->sup->names);
+		keeper_run(loop->sup->keeper, now);
 		run_timers(loop, now);
 	}
+	drop_all(loop);
 	return child_result(loop->child);
 }

@@ -29,6 +29,9 @@ void loop_add(struct loop *loop, struct op *op);
 /** loop_watch() - from a crew thread: the crew is busy, look after it. */
 void loop_watch(struct loop *loop);
 
+/** loop_wake_by() - from any thread: the keeper is wanted at @at_ns (CLOCK_MONOTONIC). */
+void loop_wake_by(void *loop, uint64_t at_ns);
+
 /** loop_name_done() - a look-up ended: requests that wait for it go on. */
 void loop_name_done(void *loop, uint32_t name);
 

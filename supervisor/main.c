@@ -4,13 +4,18 @@
  * Loads the policy, compiles and checks the filter, shakes hands with the stage and
  * runs the loop until nothing of the program is left.
  */
+#include "account.h"
 #include "arguments.h"
 #include "child.h"
+#include "clerk.h"
 #include "crew.h"
+#include "keeper.h"
+#include "ledger/ledger.h"
 #include "loop.h"
 #include "net/names.h"
 #include "policy/filter.h"
 #include "policy/policy.h"
+#include "quotas.h"
 #include "shared/base/fd.h"
 #include "shared/base/kernel.h"
 #include "shared/base/log.h"
@@ -23,6 +28,8 @@
 #include <libgen.h>
 #include <limits.h>
 #include <malloc.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,18 +196,95 @@ static int open_names(struct supervisor *sup)
 	return sup->names ? 0 : -1;
 }
 
+/* Beside the ledger, or where it would be. */
+static struct quotas *open_quotas(const struct supervisor *sup, const char *ledger,
+				  enum day_zone zone)
+{
+	char path[PATH_MAX], directory[PATH_MAX], error[PATH_MAX + 256];
+	struct quotas *quotas;
+	bool limited = false;
+
+	for (int i = 0; i < QUOTA_KINDS; i++)
+		limited |= sup->plan->quotas[i].per_minute != QUOTA_UNLIMITED ||
+			   sup->plan->quotas[i].per_day != QUOTA_UNLIMITED;
+	if (!limited || !ledger)
+		return quotas_open(NULL, sup->plan->quotas, zone, error, sizeof(error));
+	snprintf(directory, sizeof(directory), "%s", ledger);
+	quotas = quotas_open(quotas_path(dirname(directory), sup->app, path, sizeof(path)),
+			     sup->plan->quotas, zone, error, sizeof(error));
+	if (quotas && *error)
+		log_warn("%s", error);
+	return quotas;
+}
+
+static int open_account(struct supervisor *sup, const struct arguments *arguments)
+{
+	char path[PATH_MAX];
+	const char *ledger =
+	    arguments->ledger ? arguments->ledger : ledger_default_path(path, sizeof(path));
+	struct clerk_config clerk = {.zone = arguments->zone,
+				     .metrics = arguments->metrics,
+				     .report = arguments->report,
+				     .status = true};
+	struct account_config config = {
+	    .plan = sup->plan, .names = sup->names, .wake = loop_wake_by, .context = sup->loop};
+
+	if (!ledger && !arguments->no_ledger)
+		log_warn("neither XDG_STATE_HOME nor HOME says where the ledger is: nothing is "
+			 "written down; --ledger PATH says where, --no-ledger that none is wanted");
+	clerk.ledger = arguments->no_ledger || !ledger ? NULL : strdup(ledger);
+	/* What is wrong with it is said by who uses it. */
+	if (ledger)
+		fd_make_parents(ledger);
+	config.quotas = open_quotas(sup, ledger, arguments->zone);
+	sup->account = config.quotas ? account_new(&config) : NULL;
+	sup->keeper = sup->account ? keeper_new(sup) : NULL;
+	sup->clerk = sup->keeper ? clerk_new(sup, &clerk) : NULL;
+	return sup->clerk ? 0 : -1;
+}
+
 /* Return: 0, or -1 after an error line. */
 static int prepare(struct supervisor *sup, const struct arguments *arguments)
 {
+	const struct sockopt_rule *segment;
+
 	sup->plan = load_policy(arguments);
 	if (!sup->plan || open_trace(sup, arguments) < 0)
 		return -1;
+	segment = plan_sockopt(sup->plan, SOCKOPT_SET, SOL_UDP, UDP_SEGMENT);
+	sup->may_segment = segment->action == SOCKOPT_PASS;
 	sup->crew = crew_new(sup);
-	if (!sup->crew || crew_start(sup->crew, 2) < 0 || open_names(sup) < 0) {
+	if (!sup->crew || open_names(sup) < 0 || open_account(sup, arguments) < 0 ||
+	    crew_start(sup->crew, 2) < 0) {
 		log_error("cannot start: %s", strerror(errno));
 		return -1;
 	}
 	return 0;
+}
+
+/* How long news of sockets that end with the program is waited for; the kernel tells at once. */
+#define SETTLE_MS 250
+/* And of those whose last data nobody has acknowledged yet, in the background. */
+#define LINGER_MS 60000
+#define FLUSH_MS 2000
+
+/*
+ * The program has ended, and the front waits for us.  What the kernel still sends is counted, too,
+ * but not waited for.
+ */
+static void close_account(struct supervisor *sup)
+{
+	struct child *child = loop_child(sup->loop);
+	bool lingering = keeper_settle(sup->keeper, SETTLE_MS) > 0;
+
+	if (!clerk_flush(sup->clerk, FLUSH_MS))
+		log_warn("the ledger takes long to write: what this run used may be missing there");
+	child_finish(child, lingering);
+	if (lingering && child_result(child) == 0) {
+		keeper_settle(sup->keeper, LINGER_MS);
+		clerk_flush(sup->clerk, FLUSH_MS);
+	}
+	clerk_close(sup->clerk);
 }
 
 int main(int argc, char **argv)
@@ -220,6 +304,8 @@ int main(int argc, char **argv)
 	sup.front = arguments.front;
 	sup.child = arguments.child;
 	sup.argv = arguments.argv;
+	sup.app = arguments.app ? arguments.app : "";
+	sup.news_room = arguments.news_room;
 	sup.trace_all = arguments.trace_path || arguments.verbose > 1;
 	sup.hints = !arguments.quiet && !arguments.trace && isatty(STDERR_FILENO);
 	sup.loop = loop_new(&sup, arguments.control_fd);
@@ -234,6 +320,7 @@ int main(int argc, char **argv)
 	if (start(&sup, &arguments, landlock_abi()) < 0)
 		return 125;
 	result = loop_run(sup.loop);
+	close_account(&sup);
 	trace_close(sup.trace);
 	/* The crew's threads may be anywhere: no destructors under their feet. */
 	_exit(result);

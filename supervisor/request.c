@@ -18,15 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
-
-uint64_t clock_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 void request_init(struct request *req, struct supervisor *sup, const struct seccomp_notif *notif)
 {
@@ -56,8 +47,16 @@ static int socket_number(int fd, int option, int *value)
  */
 static int look_at_socket(struct request *req)
 {
-	int protocol = 0, rc = socket_number(req->duplicate, SO_DOMAIN, &req->socket.domain);
+	socklen_t size = sizeof(req->socket.cookie);
+	int protocol = 0, rc = 0;
 
+	if (getsockopt(req->duplicate, SOL_SOCKET, SO_COOKIE, &req->socket.cookie, &size) < 0)
+		return -errno;
+	/* Nothing changes the family of a socket: IPV6_ADDRFORM is refused. */
+	if (account_knows(req->sup->account, req->socket.cookie, &req->socket.domain,
+			  &req->socket.type))
+		return 0;
+	rc = socket_number(req->duplicate, SO_DOMAIN, &req->socket.domain);
 	if (rc == 0)
 		rc = socket_number(req->duplicate, SO_TYPE, &req->socket.type);
 	if (rc < 0 || (req->socket.domain != AF_INET && req->socket.domain != AF_INET6))
@@ -87,6 +86,7 @@ int request_take_socket(struct crew_worker *worker, struct request *req, int fd)
 					 "the kernel keeps the descriptors of this process closed");
 	}
 	req->duplicate = rc;
+	req->process = *target_process(&worker->targets, req->tid, clock_now_ns());
 	return look_at_socket(req);
 }
 
@@ -158,6 +158,40 @@ int request_decide(struct request *req, enum transport transport)
 	return req->verdict.kind == VERDICT_DENY ? -req->verdict.error : -EACCES;
 }
 
+struct account_caller request_caller(const struct request *req)
+{
+	return (struct account_caller){.pid = req->process.pid,
+				       .tid = req->tid,
+				       .process = req->process.name,
+				       .fd = req->fd,
+				       .cookie = req->socket.cookie,
+				       .domain = req->socket.domain};
+}
+
+long request_count(struct request *req, enum account_answer answer, enum quota_kind spent)
+{
+	static const char *const why[] = {
+	    "the quota of sockets is used up",       "the quota of binds is used up",
+	    "the quota of connects is used up",      "the quota of sends is used up",
+	    "the quota of receives is used up",      "the quota of bytes-sent is used up",
+	    "the quota of bytes-received is used up"};
+	struct source_loc builtin = {.file = PLAN_BUILTIN};
+
+	_Static_assert(sizeof(why) / sizeof(why[0]) == QUOTA_KINDS, "one text per quota");
+	switch (answer) {
+	case ACCOUNT_FINE:
+		return 0;
+	case ACCOUNT_SPENT:
+		return request_deny(req, EDQUOT, req->sup->plan->quotas[spent].loc, why[spent]);
+	case ACCOUNT_CLOSED:
+		return request_deny(req, EPIPE, req->sup->plan->idle.loc,
+				    "the socket was idle and has been reclaimed");
+	case ACCOUNT_FULL:
+		break;
+	}
+	return request_deny(req, ENOBUFS, builtin, "too many sockets to account for");
+}
+
 long request_deny(struct request *req, int error, struct source_loc loc, const char *why)
 {
 	req->denied = true;
@@ -221,12 +255,26 @@ static void trace_request(struct request *req, long result)
 	trace_decided(req->sup->trace, &record);
 }
 
+/* Decided by a destination rule, or else by a quota or a bind statement, which say why. */
+static void account_destination(struct request *req)
+{
+	struct account_caller caller = request_caller(req);
+
+	account_decided(req->sup->account, !req->denied);
+	if (req->denied && !req->why)
+		account_denied(req->sup->account, &caller,
+			       req->socket.type == SOCK_STREAM ? TRANSPORT_TCP : TRANSPORT_UDP,
+			       &req->dest.endpoint);
+}
+
 void request_finish(struct request *req, long result)
 {
 	if (req->sup->trace && req->by_policy && (!req->emulated || req->sup->trace_all))
 		trace_request(req, result);
 	if (req->denied && req->has_dest)
 		atomic_fetch_add_explicit(&req->sup->denials, 1, memory_order_relaxed);
+	if (req->has_dest && req->by_policy)
+		account_destination(req);
 	/*
 	 * First let go of the socket: when the program closes it next, its close must be the
 	 * last one, so that the connection ends then and not when we get around to it.
@@ -272,16 +320,22 @@ void op_wait_again(struct op *op, uint32_t events)
 	loop_add(op->req.sup->loop, op);
 }
 
+static void op_free(struct op *op)
+{
+	if (op->job && op->job->charged)
+		send_job_settle(&op->req, op->job, -1);
+	send_job_free(op->job);
+	free(op);
+}
+
 void op_answer(struct op *op, long result)
 {
 	request_answer(&op->req, result);
-	send_job_free(op->job);
-	free(op);
+	op_free(op);
 }
 
 void op_drop(struct op *op)
 {
 	request_end(&op->req);
-	send_job_free(op->job);
-	free(op);
+	op_free(op);
 }

@@ -2,10 +2,13 @@
 #ifndef SUPERVISOR_REQUEST_H
 #define SUPERVISOR_REQUEST_H
 
+#include "account.h"
 #include "heap.h"
 #include "net/sockaddr.h"
 #include "policy/decide.h"
 #include "policy/filter.h"
+#include "shared/base/clock.h"
+#include "target.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,6 +42,7 @@ struct send_job;
 struct socket_info {
 	/* Of the duplicate itself; AF_INET*: TCP is SOCK_STREAM, UDP is SOCK_DGRAM.  AF_UNSPEC: no socket. */
 	int domain, type;
+	uint64_t cookie; /* SO_COOKIE */
 };
 
 struct request {
@@ -52,6 +56,7 @@ struct request {
 	int fd;        /* the program's number, for the trace; -1 */
 	int duplicate; /* ours, owned; -1 */
 	struct socket_info socket;
+	struct target_process process; /* whose thread it is; set with .duplicate */
 
 	/* For the trace and, in a waiting connect, for the second try. */
 	bool has_dest;
@@ -99,6 +104,15 @@ bool request_is_blocking(const struct request *req);
  * Return: 0 allowed; -errno denied; 1 a name must be looked up first (verdict.name).
  */
 int request_decide(struct request *req, enum transport transport);
+
+/** request_caller() - for the account; .process points into @req. */
+struct account_caller request_caller(const struct request *req);
+
+/**
+ * request_count() - what the account's answer means for the caller.
+ * Return: 0 go on; -EDQUOT, -EPIPE, -ENOBUFS with the reason in the trace.
+ */
+long request_count(struct request *req, enum account_answer answer, enum quota_kind spent);
 
 /** request_deny() - note that a statement (not a destination rule) refused.  Return: -@error. */
 long request_deny(struct request *req, int error, struct source_loc loc, const char *why);
@@ -148,8 +162,5 @@ void op_wait_again(struct op *op, uint32_t events);
 void op_answer(struct op *op, long result);
 /** op_drop() - free without an answer. */
 void op_drop(struct op *op);
-
-/** clock_now_ns() - CLOCK_MONOTONIC. */
-uint64_t clock_now_ns(void);
 
 #endif

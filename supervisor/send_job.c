@@ -18,7 +18,7 @@ void send_job_init(struct send_job *job)
 {
 	/* Not memset: the control buffer is large and needs none. */
 	job->flags = 0;
-	job->stream = job->has_name = job->fast_open = false;
+	job->stream = job->has_name = job->fast_open = job->charged = false;
 	job->name_size = 0;
 	job->control_size = job->n_fds = 0;
 	job->path = -1;
@@ -75,6 +75,53 @@ long send_job_done(const struct send_job *job)
 		return 0;
 	return (long)job->sent;
 }
+
+/* --- the account --- */
+
+long send_job_charge(struct request *req, struct send_job *job)
+{
+	struct account_caller caller = request_caller(req);
+	enum quota_kind spent = QUOTA_KINDS;
+	long rc;
+
+	if (!request_is_udp(req))
+		return 0;
+	rc = request_count(
+	    req, account_may_send(req->sup->account, &caller, job->total, job->datagrams, &spent),
+	    spent);
+	job->charged = rc == 0;
+	return rc;
+}
+
+/* Where a socket is connected that the account does not know: it was forgotten when news was lost. */
+static bool aim_anew(struct request *req, const struct account_caller *caller)
+{
+	struct sockaddr_storage peer = {0};
+	struct sockaddr_dest dest;
+	socklen_t size = sizeof(peer);
+
+	if (getpeername(req->duplicate, (struct sockaddr *)&peer, &size) < 0 ||
+	    sockaddr_read(req->socket.domain, SOCK_DGRAM, SOCKADDR_SEND, &peer, size, &dest) < 0)
+		return false;
+	account_aimed(req->sup->account, caller, &dest.endpoint);
+	return true;
+}
+
+void send_job_settle(struct request *req, struct send_job *job, long result)
+{
+	struct account *account = req->sup->account;
+	struct account_caller caller = request_caller(req);
+	const struct net_endpoint *to = job->has_name ? &req->dest.endpoint : NULL;
+
+	if (!job->charged)
+		return;
+	job->charged = false;
+	if (!account_sent(account, &caller, to, result, job->total, job->datagrams) &&
+	    aim_anew(req, &caller))
+		account_sent(account, &caller, NULL, result, job->total, job->datagrams);
+}
+
+/* --- sending --- */
 
 /* One sendmsg(2) of @size bytes at @data, never blocking, never SIGPIPE. */
 static ssize_t send_some(struct request *req, struct send_job *job, void *data, size_t size)

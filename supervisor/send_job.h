@@ -30,8 +30,10 @@ struct send_job {
 	int flags;
 	bool stream; /* a part may be sent; goes on until all is */
 	bool has_name;
-	bool fast_open;    /* MSG_FASTOPEN: .name is connected to */
-	int timeout_error; /* positive errno when the socket's time-out ends the wait */
+	bool fast_open; /* MSG_FASTOPEN: .name is connected to */
+	bool charged;   /* the account has allowed it, and waits to hear what became of it */
+	unsigned int datagrams; /* UDP: packets that it becomes */
+	int timeout_error;      /* positive errno when the socket's time-out ends the wait */
 	struct sockaddr_storage name;
 	socklen_t name_size;
 	int fds[SEND_FDS_MAX]; /* our duplicates of what SCM_RIGHTS carries, owned */
@@ -63,6 +65,15 @@ void send_job_free(struct send_job *job);
 
 /** send_job_done() - what an interrupted call has achieved: bytes sent (1 message for sendmmsg: never partial). */
 long send_job_done(const struct send_job *job);
+
+/**
+ * send_job_charge() - ask the account for a UDP datagram; other sockets are the kernel's to count.
+ * Return: 0 go on; -errno for the caller.
+ */
+long send_job_charge(struct request *req, struct send_job *job);
+
+/** send_job_settle() - tell the account what became of it.  @result: bytes sent, or negative. */
+void send_job_settle(struct request *req, struct send_job *job, long result);
 
 #define SEND_WAITS LONG_MIN
 

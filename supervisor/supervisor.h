@@ -7,8 +7,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct account;
+struct clerk;
 struct crew;
 struct filter_spec;
+struct keeper;
 struct loop;
 struct names;
 struct plan;
@@ -20,16 +23,23 @@ struct supervisor {
 	int listener;
 	struct plan *plan;
 	struct filter_spec *spec;
-	struct trace *trace;   /* NULL: no trace */
-	struct names *names;   /* NULL: the policy has no host names */
-	struct window *window; /* where UDP sockets live */
+	struct trace *trace;     /* NULL: no trace */
+	struct names *names;     /* NULL: the policy has no host names */
+	struct window *window;   /* where UDP sockets live */
+	struct account *account; /* what the program's sockets carry */
+	struct keeper *keeper;   /* looks after them */
+	struct clerk *clerk;     /* writes it down */
 	struct crew *crew;
 	struct loop *loop;
+
+	const char *app;
+	int news_room; /* bytes of receive buffer for the news of ended sockets; 0: as much as there may be */
 
 	pid_t front;             /* gae-run, as the shell knows it */
 	pid_t child;             /* the program */
 	const char *const *argv; /* its arguments, for the trace */
 
+	bool may_segment;    /* the policy lets UDP_SEGMENT be set on a socket */
 	bool trace_all;      /* mocked and ignored options too, which are no news on a terminal */
 	bool hints;          /* somebody sits at a terminal and gets a line at exit */
 	atomic_uint denials; /* destinations refused, for the line at exit */

@@ -49,10 +49,17 @@ int target_write(pid_t tid, uint64_t address, const void *buf, size_t size);
  * One cache per crew thread: no lock.
  */
 #define TARGET_CACHE_SLOTS 64
+struct target_process {
+	pid_t pid;     /* thread group */
+	char name[16]; /* of the thread that asked: comm */
+};
+
 struct target_cache {
 	struct {
 		pid_t tid;
 		int pidfd;
+		uint64_t seen_ns; /* when .process was read; 0: not yet */
+		struct target_process process;
 	} slots[TARGET_CACHE_SLOTS];
 };
 
@@ -74,6 +81,12 @@ int target_duplicate(struct target_cache *cache, pid_t tid, int fd);
  * Return: 0, or the -errno of the refusal.
  */
 int target_is_open(pid_t pid);
+
+/**
+ * target_process() - whose thread @tid is, after target_duplicate() for the same thread.
+ * @now_ns: CLOCK_MONOTONIC.  A name is up to a second old: exec and prctl may have changed it since.
+ */
+const struct target_process *target_process(struct target_cache *cache, pid_t tid, uint64_t now_ns);
 
 /** target_group() - the process (thread group) of @tid, @tid itself when unknown. */
 pid_t target_group(pid_t tid);

@@ -3,6 +3,7 @@
 
 #include "ledger/ledger_schema.h"
 #include "shared/base/escape.h"
+#include "shared/base/fd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -138,28 +139,13 @@ int ledger_file_fault(struct ledger_file *file, int rc, char *error, size_t room
 	return fail(file, -EIO, text, error, room);
 }
 
-/* The missing part of the way to @path, for the owner alone. */
-static int make_directories(const char *path)
-{
-	char part[PATH_MAX];
-
-	snprintf(part, sizeof(part), "%s", path);
-	for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (mkdir(part, 0700) < 0 && errno != EEXIST && access(part, F_OK) < 0)
-			return -errno;
-		*slash = '/';
-	}
-	return 0;
-}
-
 /*
  * SQLite would make it readable for others.  Never on a file that is there: closing any
  * descriptor of it drops the locks that this process holds through SQLite (fcntl(2)).
  */
 static int make_file(struct ledger_file *file, char *error, size_t room)
 {
-	int rc = make_directories(file->path), fd;
+	int rc = fd_make_parents(file->path), fd;
 
 	if (rc)
 		return fail_errno(file, "its directory cannot be made", -rc, error, room);

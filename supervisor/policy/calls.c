@@ -339,6 +339,7 @@ static const struct {
     {IPPROTO_IPV6, IPV6_DSTOPTS},
     {IPPROTO_IPV6, IPV6_TRANSPARENT},
     {IPPROTO_TCP, TCP_REPAIR},
+    {IPPROTO_IPV6, IPV6_ADDRFORM}, /* turns the socket into one of another family */
 };
 
 static struct filter_action sockopt_answer(const struct sockopt_rule *rule, unsigned int call)

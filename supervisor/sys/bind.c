@@ -33,8 +33,11 @@ static bool is_permitted(const struct plan *plan, const struct net_endpoint *at)
 static long bind_ip(struct request *req, const void *bytes, size_t size)
 {
 	const struct plan *plan = req->sup->plan;
+	struct account_caller caller = request_caller(req);
+	enum quota_kind spent = QUOTA_KINDS;
 	struct sockaddr_storage at;
 	socklen_t at_size;
+	long counted;
 	int rc = sockaddr_read(req->socket.domain, req->socket.type, SOCKADDR_BIND, bytes, size,
 			       &req->dest);
 
@@ -48,6 +51,14 @@ static long bind_ip(struct request *req, const void *bytes, size_t size)
 		return request_deny(req, plan->bind.error ? plan->bind.error : EACCES,
 				    plan->bind.loc,
 				    "only the wildcard address and port 0 may be bound");
+	counted = request_count(
+	    req,
+	    account_may_bind(req->sup->account, &caller,
+			     req->socket.type == SOCK_STREAM ? TRANSPORT_TCP : TRANSPORT_UDP,
+			     &spent),
+	    spent);
+	if (counted < 0)
+		return counted;
 	at_size = sockaddr_build(req->socket.domain, &req->dest, &at);
 	return bind(req->duplicate, (const struct sockaddr *)&at, at_size) < 0 ? -errno : 0;
 }

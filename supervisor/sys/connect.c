@@ -58,11 +58,59 @@ static int act(struct request *req)
 	return blocking && (rc == -EINPROGRESS || rc == -EALREADY) ? 1 : rc;
 }
 
+/*
+ * connect(2) to AF_UNSPEC.  TCP's numbers are set to zero by it, so they are read before; and
+ * before that sending is shut, or another thread's bytes could slip in between.
+ */
 static int disconnect(struct request *req)
 {
+	struct account_caller caller = request_caller(req);
 	struct sockaddr none = {.sa_family = AF_UNSPEC};
+	struct tcp_numbers numbers;
 
-	return connect(req->duplicate, &none, sizeof(none)) < 0 ? -errno : 0;
+	if (req->socket.type == SOCK_STREAM) {
+		shutdown(req->duplicate, SHUT_WR);
+		if (sock_diag_of(req->duplicate, &numbers) == 0)
+			account_counted(req->sup->account, caller.cookie, &numbers);
+	}
+	if (connect(req->duplicate, &none, sizeof(none)) < 0)
+		return -errno;
+	if (req->socket.type == SOCK_DGRAM)
+		account_aimed(req->sup->account, &caller, NULL);
+	return 0;
+}
+
+/* Begins a TCP connection, counted.  Return: as act(). */
+static int act_tcp(struct request *req)
+{
+	struct account *account = req->sup->account;
+	struct account_caller caller = request_caller(req);
+	enum quota_kind spent = QUOTA_KINDS;
+	struct sock_tuple tuple;
+	bool begun;
+	int rc = (int)request_count(req, account_may_connect(account, &caller, &spent), spent);
+
+	if (rc < 0)
+		return rc;
+	rc = act(req);
+	begun = rc >= 0 || rc == -EINPROGRESS;
+	if (rc == -EALREADY || rc == -EISCONN)
+		account_not_connected(account);
+	else if (begun && sock_tuple_of(req->duplicate, &req->dest.endpoint, &tuple) == 0)
+		account_connected(account, &caller, &req->dest.endpoint, &tuple);
+	else
+		account_connected(account, &caller, &req->dest.endpoint, NULL);
+	return rc;
+}
+
+static int act_udp(struct request *req)
+{
+	struct account_caller caller = request_caller(req);
+	int rc = act(req);
+
+	if (rc == 0)
+		account_aimed(req->sup->account, &caller, &req->dest.endpoint);
+	return rc;
 }
 
 /* What is to be done with a connect to req->dest. */
@@ -127,7 +175,9 @@ static int carry_out(struct request *req)
 		return 2;
 	if (rc == CONNECT_PROBES)
 		return probe_source(req);
-	return rc < 0 ? rc : act(req);
+	if (rc < 0)
+		return rc;
+	return req->socket.type == SOCK_STREAM ? act_tcp(req) : act_udp(req);
 }
 
 static void resume_connect(struct crew_worker *worker, struct op *op)

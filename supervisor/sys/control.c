@@ -129,7 +129,11 @@ enum control_verdict control_check(int domain, const void *control, size_t size,
 	return rights ? CONTROL_RIGHTS : CONTROL_FINE;
 }
 
-size_t control_fds(void *control, size_t size, int **fds)
+/*
+ * The first message of @level and @type that the kernel would see, or NULL.
+ * @length: gets the length of its data
+ */
+static unsigned char *find(void *control, size_t size, int level, int type, size_t *length)
 {
 	unsigned char *at = control;
 
@@ -138,16 +142,38 @@ size_t control_fds(void *control, size_t size, int **fds)
 		size_t step;
 
 		if (!is_whole(at, size, &header))
-			break;
-		if (header.cmsg_level == SOL_SOCKET && header.cmsg_type == SCM_RIGHTS) {
-			*fds = (int *)(void *)(at + CMSG_LEN(0));
-			return (header.cmsg_len - CMSG_LEN(0)) / sizeof(int);
+			return NULL;
+		if (header.cmsg_level == level && header.cmsg_type == type) {
+			*length = header.cmsg_len - CMSG_LEN(0);
+			return at + CMSG_LEN(0);
 		}
 		step = CMSG_ALIGN(header.cmsg_len);
 		if (step >= size)
-			break;
+			return NULL;
 		at += step;
 		size -= step;
 	}
-	return 0;
+	return NULL;
+}
+
+uint16_t control_segment(const void *control, size_t size)
+{
+	size_t length = 0;
+	/* Not written to. */
+	const unsigned char *data =
+	    find((void *)(uintptr_t)control, size, SOL_UDP, UDP_SEGMENT, &length);
+	uint16_t segment = 0;
+
+	if (data && length >= sizeof(segment))
+		memcpy(&segment, data, sizeof(segment));
+	return segment;
+}
+
+size_t control_fds(void *control, size_t size, int **fds)
+{
+	size_t length = 0;
+	unsigned char *data = find(control, size, SOL_SOCKET, SCM_RIGHTS, &length);
+
+	*fds = (int *)(void *)data;
+	return data ? length / sizeof(int) : 0;
 }

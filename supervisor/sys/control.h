@@ -3,6 +3,7 @@
 #define SYS_CONTROL_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * Control messages of sendmsg(2), judged on the copy against an allow-list.
@@ -23,6 +24,9 @@ enum control_verdict {
  * @why: static text for CONTROL_REFUSED
  */
 enum control_verdict control_check(int domain, const void *control, size_t size, const char **why);
+
+/** control_segment() - the packet size that a UDP_SEGMENT message asks for, 0: none. */
+uint16_t control_segment(const void *control, size_t size);
 
 /**
  * control_fds() - the descriptors in the one SCM_RIGHTS message, in place, so that

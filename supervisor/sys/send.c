@@ -12,6 +12,8 @@
 #include "sys/unix_path.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -174,6 +176,73 @@ static int check_control(struct crew_worker *worker, struct request *req, struct
 
 /* --- acting --- */
 
+/* --- counting --- */
+
+/* Segmentation offload makes several packets of one message; with MSG_MORE it is part of a later one. */
+static unsigned int count_datagrams(struct request *req, struct send_job *job)
+{
+	uint16_t segment = control_segment(job->control, job->control_size);
+	int option = 0;
+	socklen_t size = sizeof(option);
+
+	if (job->flags & MSG_MORE)
+		return 0;
+	if (segment == 0 && req->sup->may_segment &&
+	    getsockopt(req->duplicate, SOL_UDP, UDP_SEGMENT, &option, &size) == 0)
+		segment = (uint16_t)option;
+	if (segment == 0 || job->total <= segment)
+		return 1;
+	return (unsigned int)((job->total + segment - 1) / segment);
+}
+
+/*
+ * Before it is sent: a datagram is asked for at the account, the SYN of a fast open as any
+ * connect.  Return: 0 or -errno.
+ */
+static long charge(struct request *req, struct send_job *job)
+{
+	struct account_caller caller = request_caller(req);
+	enum quota_kind spent = QUOTA_KINDS;
+
+	if (request_is_udp(req)) {
+		job->datagrams = count_datagrams(req, job);
+		return send_job_charge(req, job);
+	}
+	if (!job->fast_open || !job->has_name)
+		return 0;
+	return request_count(req, account_may_connect(req->sup->account, &caller, &spent), spent);
+}
+
+/* A fast open was tried: where is it? */
+static void settle_connect(struct request *req, long rc)
+{
+	struct account_caller caller = request_caller(req);
+	struct sock_tuple tuple;
+	bool begun = rc >= 0 || rc == SEND_WAITS || rc == -EINPROGRESS || rc == -EAGAIN;
+
+	if (rc == -EALREADY || rc == -EISCONN)
+		account_not_connected(req->sup->account);
+	else if (begun && sock_tuple_of(req->duplicate, &req->dest.endpoint, &tuple) == 0)
+		account_connected(req->sup->account, &caller, &req->dest.endpoint, &tuple);
+	else
+		account_connected(req->sup->account, &caller, &req->dest.endpoint, NULL);
+}
+
+/* Return: as send_job_try(). */
+static long send_counted(struct crew_worker *worker, struct request *req, struct send_job *job,
+			 size_t loaded)
+{
+	bool connects = job->fast_open && job->has_name;
+	long rc = charge(req, job);
+
+	if (rc < 0)
+		return rc;
+	rc = send_job_try(worker, req, job, loaded);
+	if (connects)
+		settle_connect(req, rc);
+	return rc;
+}
+
 static void resume_send(struct crew_worker *worker, struct op *op);
 
 /* Writes msg_len for sendmmsg and turns a byte count into a message count. */
@@ -205,7 +274,9 @@ static void resume_send(struct crew_worker *worker, struct op *op)
 	if (result == 0) {
 		size_t before = op->job->sent;
 
-		result = send_job_try(worker, &op->req, op->job, 0);
+		/* What waited for a name was not sent yet. */
+		result = op->events ? send_job_try(worker, &op->req, op->job, 0)
+				    : send_counted(worker, &op->req, op->job, 0);
 		if (result == SEND_WAITS) {
 			/* Writable, and yet nothing goes: a full receiver behind a local name. */
 			op->by_time = op->events && op->job->sent == before;
@@ -213,6 +284,7 @@ static void resume_send(struct crew_worker *worker, struct op *op)
 			op_wait_again(op, EPOLLOUT);
 			return;
 		}
+		send_job_settle(&op->req, op->job, result);
 		result = count_message(&op->req, op->job, result);
 	}
 	op_answer(op, result);
@@ -224,6 +296,7 @@ static void wait_for(struct request *req, struct send_job *job, uint32_t events)
 	struct send_job *kept = send_job_keep(job);
 
 	if (!kept) {
+		send_job_settle(req, job, -ENOBUFS);
 		send_job_fini(job);
 		request_answer(req, -ENOBUFS);
 		return;
@@ -257,16 +330,17 @@ static long carry_out(struct crew_worker *worker, struct request *req, struct me
 		wait_for(req, job, 0);
 		return SEND_IS_WAITING;
 	}
-	if (rc == 0)
-		rc = send_job_try(worker, req, job, message->loaded);
-	else if (rc == 1)
+	if (rc == 1)
 		rc = -EAGAIN;
+	if (rc == 0)
+		rc = send_counted(worker, req, job, message->loaded);
 	if (rc == SEND_WAITS && may_wait) {
 		wait_for(req, job, EPOLLOUT);
 		return SEND_IS_WAITING;
 	}
 	if (rc == SEND_WAITS)
 		rc = -EAGAIN;
+	send_job_settle(req, job, rc);
 	rc = count_message(req, job, rc);
 	send_job_fini(job);
 	return rc;

@@ -88,18 +88,20 @@ def steady(world):
               "        s.close()\n"
               "    print('done', flush=True)\n"
               "    open(sys.argv[2]).read()\n"
-              "go(1000)\ngo(20000)\n")
+              "go(20000)\ngo(60000)\n")
     os.mkfifo(world.path("go"))
     process = world.start(world.policy(), "python3", "-c", script, str(acceptor(world)), world.path("go"))
-    expect(process.line() == "done", "a thousand connects")
+    expect(process.line(60) == "done", "20,000 connects")
     supervisor = process.supervisor()
     before, memory = open_files(supervisor), resident_kb(supervisor)
     with open(world.path("go"), "w", encoding="ascii"):
         pass
-    expect(process.line(60) == "done", "20,000 connects")
+    expect(process.line(60) == "done", "60,000 more")
     after, more = open_files(supervisor), resident_kb(supervisor)
     expect(after <= before + 4, f"descriptors: {before}, then {after}")
-    expect(more <= memory + 512, f"memory: {memory} KB, then {more} KB")
+    # The account knows a socket until the kernel has told of its end: thousands at this pace, never more than
+    # the news that its buffer holds. Seventy bytes left behind by each connect would show.
+    expect(more <= memory + 4096, f"memory: {memory} KB, then {more} KB")
     with open(world.path("go"), "w", encoding="ascii"):
         pass
     process.wait(10)
@@ -111,4 +113,4 @@ def tests():
     yield "hostile: a socket held by a stalled write", stalled("locked")
     yield "hostile: many stalls end the process and nothing else", many_stalled
     yield "hostile: a thousand connects wait", crowd
-    yield "hostile: 20,000 connects leave nothing behind", steady
+    yield "hostile: 80,000 connects leave nothing behind", steady

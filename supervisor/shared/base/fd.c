@@ -3,7 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -117,5 +120,20 @@ int fd_move_high(int *fd, int min)
 		return -errno;
 	close(*fd);
 	*fd = high;
+	return 0;
+}
+
+int fd_make_parents(const char *path)
+{
+	char part[PATH_MAX];
+
+	if (snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part))
+		return -ENAMETOOLONG;
+	for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(part, 0700) < 0 && errno != EEXIST && access(part, F_OK) < 0)
+			return -errno;
+		*slash = '/';
+	}
 	return 0;
 }

@@ -35,6 +35,9 @@ int fd_write_full(int fd, const void *buf, size_t size);
  */
 int fd_read_file(const char *path, size_t max, char **data, size_t *size);
 
+/** fd_make_parents() - make the directories of @path that are missing, for their owner alone.  Return: 0 or -errno. */
+int fd_make_parents(const char *path);
+
 /** fd_move_high() - move *@fd to a CLOEXEC number of at least @min.  Return: 0 or -errno. */
 int fd_move_high(int *fd, int min);
 

@@ -24,6 +24,16 @@
 #define PIDFD_THREAD O_EXCL /* 6.9 */
 #endif
 
+/* linux/pidfd.h: struct pidfd_info and PIDFD_GET_INFO, 6.13, in their first size. */
+struct kernel_pidfd_info {
+	__u64 mask;
+	__u64 cgroupid;
+	__u32 pid, tgid, ppid;
+	__u32 ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
+	__s32 exit_code;
+};
+#define KERNEL_PIDFD_GET_INFO _IOWR(0xFF, 11, struct kernel_pidfd_info)
+
 #ifndef LANDLOCK_ACCESS_NET_BIND_TCP
 #define LANDLOCK_ACCESS_NET_BIND_TCP (1ULL << 0)    /* ABI 4, 6.7 */
 #define LANDLOCK_ACCESS_NET_CONNECT_TCP (1ULL << 1) /* ABI 4, 6.7 */

@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The account's side of the keeper and of the clerk: when a socket is looked at, what the
+ * kernel's numbers add, what is idle, and what the ledger lacks.
+ */
+#include "account.h"
+
+#include "account_inner.h"
+#include "shared/base/clock.h"
+#include "shared/base/compiler.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MS 1000000u
+/* Without a limit on bytes the ledger's interval will do; a connection that is quiet is looked at less often. */
+#define LOOK_FIRST_NS (UINT64_C(5000) * MS)
+#define LOOK_LAST_NS (UINT64_C(40000) * MS)
+#define LOOK_LAST_LIMITED_NS (UINT64_C(10000) * MS)
+/* With one, the first megabytes must not run far beyond it. */
+#define LOOK_LIMITED_NS (UINT64_C(100) * MS)
+#define LOOK_FLOOR_NS (UINT64_C(20) * MS)
+/* Looks that are far away may come together, so that many quiet sockets wake us seldom. */
+#define LOOK_TOGETHER_NS (UINT64_C(250) * MS)
+/* A socket that could not be found to be shut: in flight between two processes. */
+#define LOOK_AGAIN_NS (UINT64_C(1000) * MS)
+
+/* --- when to look --- */
+
+static uint64_t idle_ns(const struct account *account)
+{
+	return account->plan->idle.ms * MS;
+}
+
+static uint64_t together(uint64_t at)
+{
+	return (at / LOOK_TOGETHER_NS + 1) * LOOK_TOGETHER_NS;
+}
+
+void account_schedule(struct account *account, struct account_socket *socket, uint64_t now)
+{
+	uint64_t at = UINT64_MAX, idle = idle_ns(account);
+
+	if (socket->transport == TRANSPORT_TCP && socket->has_tuple) {
+		if (socket->interval_ns == 0)
+			socket->interval_ns =
+			    account->bytes_limited ? LOOK_LIMITED_NS : LOOK_FIRST_NS;
+		at = now + socket->interval_ns;
+		if (socket->interval_ns >= 4 * LOOK_TOGETHER_NS)
+			at = together(at);
+	}
+	if (idle && !socket->closed && socket->used_ns + idle < at)
+		at = socket->used_ns + idle;
+	if ((socket->todo != ACCOUNT_LEAVE || (socket->doubted && socket->gone)) &&
+	    now + LOOK_AGAIN_NS < at)
+		at = now + LOOK_AGAIN_NS;
+	socket->look.at_ns = at;
+	heap_moved(&account->looks, &socket->look);
+	if (at != UINT64_MAX && account->config.wake &&
+	    heap_first(&account->looks) == &socket->look)
+		account->config.wake(account->config.context, at);
+}
+
+/*
+ * How long until this connection, as fast as it was since the last look, could have used up a
+ * quarter of what is left: a limit is overrun by that at most, and by others' doing.
+ */
+static uint64_t interval_for(struct account *account, uint64_t bytes, uint64_t elapsed,
+			     enum quota_kind kind)
+{
+	uint64_t left = quotas_left(account->quotas, kind);
+
+	if (left == QUOTA_UNLIMITED || bytes == 0)
+		return LOOK_FIRST_NS;
+	if (left / 4 / bytes >= LOOK_FIRST_NS / (elapsed ? elapsed : 1))
+		return LOOK_FIRST_NS;
+	return left / 4 * elapsed / bytes;
+}
+
+static void set_interval(struct account *account, struct account_socket *socket,
+			 const struct usage *more, uint64_t elapsed)
+{
+	uint64_t last = account->bytes_limited ? LOOK_LAST_LIMITED_NS : LOOK_LAST_NS;
+	uint64_t sent, received, interval;
+
+	if (!more->bytes_sent && !more->bytes_received) {
+		socket->interval_ns *= 2;
+		if (socket->interval_ns > last)
+			socket->interval_ns = last;
+		return;
+	}
+	sent = interval_for(account, more->bytes_sent, elapsed, QUOTA_BYTES_SENT);
+	received = interval_for(account, more->bytes_received, elapsed, QUOTA_BYTES_RECEIVED);
+	interval = sent < received ? sent : received;
+	socket->interval_ns = interval < LOOK_FLOOR_NS ? LOOK_FLOOR_NS : interval;
+}
+
+uint64_t account_next_look(struct account *account)
+{
+	struct heap_node *first;
+	uint64_t at;
+
+	pthread_mutex_lock(&account->lock);
+	first = heap_first(&account->looks);
+	at = first ? first->at_ns : UINT64_MAX;
+	pthread_mutex_unlock(&account->lock);
+	return at;
+}
+
+static void fill_look(const struct account_socket *socket, struct account_look *look)
+{
+	*look = (struct account_look){.cookie = socket->cookie,
+				      .transport = socket->transport,
+				      .has_tuple = socket->has_tuple,
+				      .tuple = socket->tuple,
+				      .to = socket->to,
+				      .pid = socket->by.pid,
+				      .tid = socket->by.tid,
+				      .fd = socket->by.fd,
+				      .traffic = socket->traffic};
+	memcpy(look->process, socket->name, sizeof(look->process));
+}
+
+bool account_due(struct account *account, uint64_t now, struct account_look *look)
+{
+	struct heap_node *first;
+	bool due;
+
+	pthread_mutex_lock(&account->lock);
+	first = heap_first(&account->looks);
+	due = first && first->at_ns <= now;
+	if (due) {
+		struct account_socket *socket = CONTAINER_OF(first, struct account_socket, look);
+
+		fill_look(socket, look);
+		/* Should nobody come back with what was found, it is due again. */
+		socket->look.at_ns = now + LOOK_AGAIN_NS;
+		heap_moved(&account->looks, first);
+	}
+	pthread_mutex_unlock(&account->lock);
+	return due;
+}
+
+/* --- what was found --- */
+
+static uint64_t more_than(uint64_t now, uint64_t before)
+{
+	return now > before ? now - before : 0;
+}
+
+/* Adds what @numbers has more than what was counted already. */
+static struct usage count(struct account *account, struct account_socket *socket,
+			  const struct tcp_numbers *numbers)
+{
+	const struct tcp_numbers *before = &socket->counted;
+	struct usage more = {
+	    .bytes_sent = more_than(numbers->bytes_sent, before->bytes_sent),
+	    .bytes_received = more_than(numbers->bytes_received, before->bytes_received),
+	};
+
+	quotas_add(account->quotas, QUOTA_SENDS,
+		   more_than(numbers->segments_sent, before->segments_sent));
+	quotas_add(account->quotas, QUOTA_RECEIVES,
+		   more_than(numbers->segments_received, before->segments_received));
+	quotas_add(account->quotas, QUOTA_BYTES_SENT, more.bytes_sent);
+	quotas_add(account->quotas, QUOTA_BYTES_RECEIVED, more.bytes_received);
+	if (socket->flow)
+		usage_add(&socket->flow->usage, &more);
+	usage_add(&socket->usage, &more);
+	account->dirty |= !usage_is_zero(&more);
+	/* Retransmissions are counted in two steps by the kernel: never take back what was counted. */
+	socket->counted.bytes_sent += more.bytes_sent;
+	socket->counted.bytes_received += more.bytes_received;
+	socket->counted.segments_sent = numbers->segments_sent;
+	socket->counted.segments_received = numbers->segments_received;
+	return more;
+}
+
+/* The app has no bytes left: each of its connections is shut, at once. */
+static void shut_all(struct account *account, uint64_t now)
+{
+	for (size_t i = 0; i < account->n_buckets; i++) {
+		for (struct account_socket *socket = account->buckets[i]; socket;
+		     socket = socket->next) {
+			if (socket->transport != TRANSPORT_TCP || !socket->has_tuple ||
+			    socket->write_closed || socket->closed || socket->todo != ACCOUNT_LEAVE)
+				continue;
+			socket->todo = ACCOUNT_SHUT;
+			socket->look.at_ns = now;
+			heap_moved(&account->looks, &socket->look);
+		}
+	}
+}
+
+enum quota_kind account_spent(struct account *account)
+{
+	int kind = account->bytes_limited ? QUOTA_SENDS : QUOTA_KINDS;
+
+	while (kind < QUOTA_KINDS && quotas_left(account->quotas, (enum quota_kind)kind) > 0)
+		kind++;
+	return (enum quota_kind)kind;
+}
+
+struct source_loc account_spent_loc(struct account *account)
+{
+	enum quota_kind kind = account_spent(account);
+
+	if (kind == QUOTA_KINDS)
+		return (struct source_loc){.file = PLAN_BUILTIN};
+	return account->plan->quotas[kind].loc;
+}
+
+static bool is_idle(struct account *account, struct account_socket *socket, uint64_t now,
+		    const struct tcp_numbers *numbers)
+{
+	uint64_t idle = idle_ns(account), quiet = numbers ? numbers->quiet_ms * (uint64_t)MS : 0;
+
+	if (!idle || socket->closed)
+		return false;
+	/* A byte in either direction keeps it, too. */
+	if (numbers && quiet < now && now - quiet > socket->used_ns)
+		socket->used_ns = now - quiet;
+	return now - socket->used_ns >= idle;
+}
+
+/* Its last bytes are in no sum, and that is said. */
+static void lose(struct account *account, struct account_socket *socket)
+{
+	account->lost++;
+	account->dirty = true;
+	account_remove(account, socket);
+}
+
+enum account_todo account_looked(struct account *account, uint64_t now, struct account_look *look,
+				 const struct tcp_numbers *numbers)
+{
+	enum account_todo todo = ACCOUNT_LEAVE;
+	struct account_socket *socket;
+
+	pthread_mutex_lock(&account->lock);
+	socket = account_find(account, look->cookie);
+	if (socket) {
+		socket->traffic = look->traffic;
+		socket->gone = look->gone ? socket->gone + 1 : 0;
+	}
+	if (socket && socket->doubted && socket->gone > 1) {
+		lose(account, socket);
+	} else if (socket) {
+		struct usage more = {0};
+
+		if (numbers)
+			more = count(account, socket, numbers);
+		set_interval(account, socket, &more, socket->interval_ns);
+		if (is_idle(account, socket, now, numbers))
+			socket->todo = ACCOUNT_RECLAIM;
+		if (!usage_is_zero(&more) && account_spent(account) != QUOTA_KINDS)
+			shut_all(account, now);
+		todo = socket->todo;
+		look->quiet_ns = now - socket->used_ns;
+		account_schedule(account, socket, now);
+	}
+	pthread_mutex_unlock(&account->lock);
+	return todo;
+}
+
+void account_shut(struct account *account, uint64_t cookie, enum account_todo todo, bool done)
+{
+	struct account_socket *socket;
+
+	pthread_mutex_lock(&account->lock);
+	socket = account_find(account, cookie);
+	/* Of UDP nothing gets by us: the account alone closes it. */
+	if (socket && (done || socket->transport == TRANSPORT_UDP)) {
+		socket->todo = ACCOUNT_LEAVE;
+		if (todo == ACCOUNT_RECLAIM)
+			account->reclaimed++;
+		else
+			account->over_quota++;
+		socket->closed |= todo == ACCOUNT_RECLAIM;
+		socket->write_closed |= todo == ACCOUNT_SHUT;
+		account_schedule(account, socket, clock_now_ns());
+	}
+	pthread_mutex_unlock(&account->lock);
+}
+
+void account_counted(struct account *account, uint64_t cookie, const struct tcp_numbers *numbers)
+{
+	struct account_socket *socket;
+
+	pthread_mutex_lock(&account->lock);
+	socket = account_find(account, cookie);
+	if (socket) {
+		count(account, socket, numbers);
+		/* tcp_disconnect() sets the kernel's numbers to zero. */
+		socket->counted = (struct tcp_numbers){0};
+		socket->has_tuple = false;
+		account_schedule(account, socket, clock_now_ns());
+	}
+	pthread_mutex_unlock(&account->lock);
+}
+
+bool account_ended(struct account *account, const struct sock_end *end, bool fin)
+{
+	struct account_socket *socket;
+	struct tcp_numbers last = end->tcp;
+
+	pthread_mutex_lock(&account->lock);
+	socket = account_find(account, end->cookie);
+	if (socket) {
+		if (fin && last.bytes_received > 0)
+			last.bytes_received--;
+		if (socket->transport == TRANSPORT_TCP && end->is_tcp)
+			count(account, socket, &last);
+		account_remove(account, socket);
+	}
+	pthread_mutex_unlock(&account->lock);
+	return socket != NULL;
+}
+
+bool account_has(struct account *account, uint64_t cookie)
+{
+	bool has;
+
+	pthread_mutex_lock(&account->lock);
+	has = account_find(account, cookie) != NULL;
+	pthread_mutex_unlock(&account->lock);
+	return has;
+}
+
+void account_give_up(struct account *account)
+{
+	struct account_socket *socket, *next;
+
+	pthread_mutex_lock(&account->lock);
+	for (size_t i = 0; i < account->n_buckets; i++) {
+		for (socket = account->buckets[i]; socket; socket = next) {
+			next = socket->next;
+			if (socket->has_tuple && socket->gone)
+				lose(account, socket);
+		}
+	}
+	pthread_mutex_unlock(&account->lock);
+}
+
+void account_doubt(struct account *account, uint64_t now)
+{
+	struct account_socket *socket, *next;
+
+	pthread_mutex_lock(&account->lock);
+	for (size_t i = 0; i < account->n_buckets; i++) {
+		for (socket = account->buckets[i]; socket; socket = next) {
+			next = socket->next;
+			if (socket->transport == TRANSPORT_UDP || !socket->has_tuple) {
+				account_remove(account, socket);
+				continue;
+			}
+			socket->doubted = true;
+			socket->look.at_ns = now;
+			heap_moved(&account->looks, &socket->look);
+		}
+	}
+	pthread_mutex_unlock(&account->lock);
+}
+
+size_t account_open_tcp(struct account *account, bool look)
+{
+	size_t n = 0;
+
+	pthread_mutex_lock(&account->lock);
+	for (size_t i = 0; i < account->n_buckets; i++) {
+		for (struct account_socket *socket = account->buckets[i]; socket;
+		     socket = socket->next) {
+			if (socket->transport != TRANSPORT_TCP || !socket->has_tuple)
+				continue;
+			n++;
+			if (!look)
+				continue;
+			socket->look.at_ns = 0;
+			heap_moved(&account->looks, &socket->look);
+		}
+	}
+	pthread_mutex_unlock(&account->lock);
+	return n;
+}
+
+/* --- what the ledger lacks --- */
+
+bool account_unwritten(struct account *account)
+{
+	bool dirty;
+
+	pthread_mutex_lock(&account->lock);
+	dirty = account->dirty || account->lost != account->lost_told;
+	pthread_mutex_unlock(&account->lock);
+	return dirty;
+}
+
+static void fill_flow(const struct flow *flow, struct status_flow *row)
+{
+	*row = (struct status_flow){.pid = flow->pid,
+				    .transport = flow->transport,
+				    .to = flow->to,
+				    .host = flow->host,
+				    .usage = flow->usage};
+	memcpy(row->process, flow->process, sizeof(row->process));
+}
+
+/* Return: false when the ledger has all of it. */
+static bool take_flow(struct flow *flow, struct status_flow *row)
+{
+	struct usage before = flow->written;
+
+	if (memcmp(&flow->usage, &flow->written, sizeof(before)) == 0)
+		return false;
+	fill_flow(flow, row);
+	row->usage.connects -= before.connects;
+	row->usage.denied -= before.denied;
+	row->usage.bytes_sent -= before.bytes_sent;
+	row->usage.bytes_received -= before.bytes_received;
+	row->usage.datagrams_sent -= before.datagrams_sent;
+	row->usage.datagrams_received -= before.datagrams_received;
+	flow->written = flow->usage;
+	return true;
+}
+
+size_t account_take(struct account *account, struct status_flow *rows, size_t max, uint64_t *lost)
+{
+	struct flows *flows = &account->flows;
+	size_t n = 0;
+
+	pthread_mutex_lock(&account->lock);
+	*lost = account->lost - account->lost_told;
+	account->lost_told = account->lost;
+	if (!account->taking) {
+		account->taking = true;
+		account->dirty = false;
+		account->take_at = flows->first;
+	}
+	for (int i = 0; i < 2 && n < max; i++)
+		n += take_flow(&flows->rest[i], &rows[n]);
+	for (; account->take_at && n < max; account->take_at = account->take_at->later)
+		n += take_flow(account->take_at, &rows[n]);
+	account->taking = n == max;
+	pthread_mutex_unlock(&account->lock);
+	return n;
+}
+
+/* --- the picture --- */
+
+static void fill_socket(const struct account_socket *socket, uint64_t now,
+			struct status_socket *out)
+{
+	*out = (struct status_socket){
+	    .cookie = socket->cookie,
+	    .pid = socket->by.pid,
+	    .transport = socket->transport,
+	    .to = socket->to,
+	    .host = socket->flow ? socket->flow->host : "",
+	    .age_ms = (now - socket->made_ns) / MS,
+	    .idle_ms = (now - socket->used_ns) / MS,
+	    .usage = socket->usage,
+	};
+	memcpy(out->process, socket->name, sizeof(out->process));
+}
+
+static void fill_sums(struct account *account, struct status *status)
+{
+	status->idle_limit_ms = account->plan->idle.ms;
+	status->decisions_allowed = account->allowed;
+	status->decisions_denied = account->denied;
+	status->reclaimed = account->reclaimed;
+	status->over_quota = account->over_quota;
+	status->lost = account->lost;
+	for (int i = 0; i < QUOTA_KINDS; i++) {
+		struct status_quota *quota = &status->quotas[i];
+
+		quota->per_minute = account->plan->quotas[i].per_minute;
+		quota->per_day = account->plan->quotas[i].per_day;
+		quotas_used(account->quotas, (enum quota_kind)i, &quota->used_minute,
+			    &quota->used_day);
+	}
+}
+
+int account_picture(struct account *account, struct status *status)
+{
+	uint64_t now = clock_now_ns();
+	int rc = 0;
+
+	pthread_mutex_lock(&account->lock);
+	status->sockets = calloc(account->n_sockets + 1, sizeof(*status->sockets));
+	status->flows = calloc(account->flows.n + 2, sizeof(*status->flows));
+	status->n_sockets = status->n_flows = 0;
+	if (!status->sockets || !status->flows)
+		rc = -1;
+	for (size_t i = 0; rc == 0 && i < account->n_buckets; i++)
+		for (struct account_socket *socket = account->buckets[i]; socket;
+		     socket = socket->next)
+			fill_socket(socket, now, &status->sockets[status->n_sockets++]);
+	for (struct flow *flow = account->flows.first; rc == 0 && flow; flow = flow->later)
+		fill_flow(flow, &status->flows[status->n_flows++]);
+	for (int i = 0; rc == 0 && i < 2; i++)
+		if (!usage_is_zero(&account->flows.rest[i].usage))
+			fill_flow(&account->flows.rest[i], &status->flows[status->n_flows++]);
+	fill_sums(account, status);
+	pthread_mutex_unlock(&account->lock);
+	status->total = (struct usage){0};
+	for (size_t i = 0; i < status->n_flows; i++)
+		usage_add(&status->total, &status->flows[i].usage);
+	return rc;
+}
