@@ -100,7 +100,8 @@ static int show(struct ledger_file *file, const struct reader_options *options)
 	if (rc)
 		return fail_query(file, rc);
 	if (lost)
-		log_warn("%" PRIu64 " sockets ended unseen: their last bytes are in no row", lost);
+		log_warn("sockets that ended unseen: %" PRIu64 "; their last bytes are in no row",
+			 lost);
 	return 0;
 }
 

@@ -146,8 +146,12 @@ static int make_directories(const char *path)
 	snprintf(part, sizeof(part), "%s", path);
 	for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
-		if (mkdir(part, 0700) < 0 && errno != EEXIST && access(part, F_OK) < 0)
-			return -errno;
+		if (mkdir(part, 0700) < 0 && errno != EEXIST) {
+			int why = errno; /* EROFS, EACCES also where it is there already */
+
+			if (access(part, F_OK) < 0)
+				return -why;
+		}
 		*slash = '/';
 	}
 	return 0;

@@ -4,8 +4,8 @@
  * may be %XX:
  *   row PROCESS HOST ADDRESS PORT TRANSPORT and the six counts    one more row for the next batch
  *   lost N                                                       sockets
- *   write DAY TIME APP        writes the batch; prints "ok", "busy" or "error WHY"; one that
- *                             failed is kept for the next write
+ *   write DAY TIME APP        writes the batch; prints "ok" or "error WHY"; one that failed is
+ *                             kept for the next write
  */
 #include "ledger/ledger.h"
 
@@ -16,6 +16,7 @@
 
 #define FIELDS_MAX 13
 #define ROWS_MAX 2000
+#define TRIES 20 /* of a second each, while others are in the way */
 
 static struct ledger_row rows[ROWS_MAX];
 static struct ledger_batch batch = {.rows = rows};
@@ -72,17 +73,17 @@ static void clear_batch(void)
 static void write_batch(struct ledger *ledger, char **f)
 {
 	char error[1024];
-	int rc;
+	int rc, tries = 0;
 
 	batch.day = (int)number(f[1]);
 	batch.time = (int64_t)number(f[2]);
 	batch.app = decode(f[3]);
-	rc = ledger_write(ledger, &batch, error, sizeof(error));
+	do
+		rc = ledger_write(ledger, &batch, error, sizeof(error));
+	while (rc == -EAGAIN && tries++ < TRIES);
 	if (rc == 0) {
 		clear_batch();
 		puts("ok");
-	} else if (rc == -EAGAIN) {
-		puts("busy");
 	} else {
 		printf("error %s\n", error);
 	}
