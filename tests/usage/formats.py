@@ -152,6 +152,23 @@ def test_options_that_are_wrong(w):
     expect(w.usage("-V").stdout.startswith("gae-usage "), "-V")
 
 
+def test_where_the_ledger_is(w):
+    import os
+    import subprocess
+    from world import USAGE
+    sample(w)
+    os.makedirs(w.path("state/gae-run"))
+    os.makedirs(w.path("home/.local/state/gae-run"))
+    for place in ("state/gae-run/ledger.db", "home/.local/state/gae-run/ledger.db"):
+        os.link(w.ledger, w.path(place))
+    for variables, status in (({"GAE_RUN_LEDGER": w.ledger}, 0), ({"XDG_STATE_HOME": w.path("state")}, 0),
+                              ({"HOME": w.path("home")}, 0), ({"HOME": w.path("none")}, 125), ({}, 125)):
+        done = subprocess.run([USAGE, "--all", "--by", "app", "--format", "csv", "--no-header"], env=variables,
+                              capture_output=True, text=True, timeout=20, check=False)
+        expect_equal((done.returncode, done.stdout.count("\n")), (status, 0 if status else 2), f"{variables} {done.stderr}")
+    expect("give --ledger PATH" in done.stderr, done.stderr)
+
+
 def test_lost_sockets_are_said(w):
     w.fill(row() + "lost\t3\n" + write() + row() + "lost\t4\n" + write())
     for options in (["--format", "json"], ["--format", "table"]):
