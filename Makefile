@@ -52,20 +52,26 @@ SHARED := $(call src,supervisor/shared/base supervisor/shared/wire)
 LAUNCHER := $(filter-out $(MAINS),$(call src,launcher))
 ENGINE := $(filter-out $(MAINS),$(call src,supervisor/net supervisor/policy))
 RECORDS := $(filter-out $(MAINS),$(call src,supervisor/ledger supervisor/status))
+# Of the ledger, what only gae-usage reads it with.
+READER := $(filter supervisor/ledger/reader_%,$(RECORDS))
 SUPERVISOR := $(filter-out $(MAINS),$(call src,supervisor supervisor/sys))
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
-PROGRAMS := $(BUILD)/gae-run $(BUILD)/gae-supervisor $(BUILD)/gae-policy
+PROGRAMS := $(BUILD)/gae-run $(BUILD)/gae-supervisor $(BUILD)/gae-policy $(BUILD)/gae-usage
 
 .PHONY: all
 all: $(PROGRAMS)
 
 $(BUILD)/gae-run: $(call obj,launcher/main.c $(LAUNCHER) $(SHARED))
 $(BUILD)/gae-run: LIBS = $(LIBS_CAP)
-$(BUILD)/gae-supervisor: $(call obj,supervisor/main.c $(SUPERVISOR) $(RECORDS) $(ENGINE) $(SHARED))
+$(BUILD)/gae-supervisor: $(call obj,supervisor/main.c $(SUPERVISOR) $(filter-out $(READER),$(RECORDS)) $(ENGINE) \
+	$(SHARED))
 $(BUILD)/gae-supervisor: LIBS = $(LIBS_CARES) $(LIBS_SQLITE) $(LIBS_CAP)
 $(BUILD)/gae-policy: $(call obj,supervisor/policy/gae_policy.c $(ENGINE) $(SHARED))
 $(BUILD)/gae-policy: LIBS = $(LIBS_CARES)
+$(BUILD)/gae-usage: $(call obj,supervisor/ledger/gae_usage.c $(filter supervisor/ledger/%,$(RECORDS)) \
+	supervisor/net/addr.c $(SHARED))
+$(BUILD)/gae-usage: LIBS = $(LIBS_SQLITE)
 
 $(PROGRAMS):
 	$(call say,LD,$@)
@@ -106,9 +112,12 @@ $(BUILD)/tests/programs/%: tests/programs/%.c $(BUILD)/flags
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -D_GNU_SOURCE -Isupervisor $(CFLAGS) -std=c11 -pthread $(filter-out -Wcast-qual,$(WARN)) -o $@ \
-		$(filter %.c %.o,$^) $(if $(filter %.o,$^),-fPIE $(PROJECT_LDFLAGS))
+		$(filter %.c %.o,$^) $(if $(filter %.o,$^),-fPIE $(PROJECT_LDFLAGS)) $(LIBS)
 # It speaks the wire, and so is made of the same code.
 $(BUILD)/tests/programs/fake_supervisor: $(call obj,$(SHARED))
+# It writes the ledger as the supervisor does.
+$(BUILD)/tests/programs/ledger_writer: $(call obj,$(filter-out $(READER),$(filter supervisor/ledger/%,$(RECORDS))) $(SHARED))
+$(BUILD)/tests/programs/ledger_writer: LIBS = $(LIBS_SQLITE)
 
 # --- benchmarks of one part in-process: tests/bench/NAME.c -> build/tests/bench/NAME ---
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(call src,tests/bench))

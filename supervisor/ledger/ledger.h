@@ -61,7 +61,7 @@ struct ledger *ledger_open(const char *path, char *error, size_t room);
  */
 int ledger_write(struct ledger *ledger, const struct ledger_batch *batch, char *error, size_t room);
 
-/** ledger_close() - NULL allowed. */
+/** ledger_close() - waits for other writers for at most a second.  NULL allowed. */
 void ledger_close(struct ledger *ledger);
 
 #endif

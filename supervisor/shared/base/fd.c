@@ -131,8 +131,12 @@ int fd_make_parents(const char *path)
 		return -ENAMETOOLONG;
 	for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
-		if (mkdir(part, 0700) < 0 && errno != EEXIST && access(part, F_OK) < 0)
-			return -errno;
+		if (mkdir(part, 0700) < 0 && errno != EEXIST) {
+			int why = errno; /* EROFS, EACCES also where it is there already */
+
+			if (access(part, F_OK) < 0)
+				return -why;
+		}
 		*slash = '/';
 	}
 	return 0;
