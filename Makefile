@@ -46,16 +46,18 @@ LIBS_CARES := $(shell $(PKG_CONFIG) --libs libcares 2>/dev/null || echo -lcares)
 
 src = $(sort $(wildcard $(addsuffix /*.c,$(1))))
 MAINS := launcher/main.c supervisor/main.c supervisor/policy/gae_policy.c
-# Added with their programs: supervisor/ledger/gae_usage.c supervisor/status/gae_top.c
-MAINS += $(wildcard supervisor/ledger/gae_usage.c supervisor/status/gae_top.c)
+MAINS += supervisor/status/gae_top.c
+# Added with its program: supervisor/ledger/gae_usage.c
+MAINS += $(wildcard supervisor/ledger/gae_usage.c)
 SHARED := $(call src,supervisor/shared/base supervisor/shared/wire)
 LAUNCHER := $(filter-out $(MAINS),$(call src,launcher))
 ENGINE := $(filter-out $(MAINS),$(call src,supervisor/net supervisor/policy))
-RECORDS := $(filter-out $(MAINS),$(call src,supervisor/ledger supervisor/status))
+TOP := $(wildcard supervisor/status/top_*.c)
+RECORDS := $(filter-out $(MAINS) $(TOP),$(call src,supervisor/ledger supervisor/status))
 SUPERVISOR := $(filter-out $(MAINS),$(call src,supervisor supervisor/sys))
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
-PROGRAMS := $(BUILD)/gae-run $(BUILD)/gae-supervisor $(BUILD)/gae-policy
+PROGRAMS := $(BUILD)/gae-run $(BUILD)/gae-supervisor $(BUILD)/gae-policy $(BUILD)/gae-top
 
 .PHONY: all
 all: $(PROGRAMS)
@@ -66,6 +68,8 @@ $(BUILD)/gae-supervisor: $(call obj,supervisor/main.c $(SUPERVISOR) $(RECORDS) $
 $(BUILD)/gae-supervisor: LIBS = $(LIBS_CARES) $(LIBS_SQLITE) $(LIBS_CAP)
 $(BUILD)/gae-policy: $(call obj,supervisor/policy/gae_policy.c $(ENGINE) $(SHARED))
 $(BUILD)/gae-policy: LIBS = $(LIBS_CARES)
+# Of the library the linker takes what it uses: neither c-ares nor SQLite.
+$(BUILD)/gae-top: $(call obj,supervisor/status/gae_top.c $(TOP)) $(BUILD)/libgae.a
 
 $(PROGRAMS):
 	$(call say,LD,$@)
@@ -85,7 +89,7 @@ $(BUILD)/flags: force
 
 # --- tests: every tests/unit/*.c is a Criterion suite; one binary a ring ---
 LIBRARY := $(BUILD)/libgae.a
-$(LIBRARY): $(call obj,$(SUPERVISOR) $(RECORDS) $(ENGINE) $(SHARED) $(LAUNCHER))
+$(LIBRARY): $(call obj,$(SUPERVISOR) $(RECORDS) $(TOP) $(ENGINE) $(SHARED) $(LAUNCHER))
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
