@@ -46,25 +46,27 @@ LIBS_CARES := $(shell $(PKG_CONFIG) --libs libcares 2>/dev/null || echo -lcares)
 
 src = $(sort $(wildcard $(addsuffix /*.c,$(1))))
 MAINS := launcher/main.c supervisor/main.c supervisor/policy/gae_policy.c
-# Added with their programs: supervisor/ledger/gae_usage.c supervisor/status/gae_top.c
-MAINS += $(wildcard supervisor/ledger/gae_usage.c supervisor/status/gae_top.c)
+MAINS += supervisor/status/gae_top.c
+# Added with its program: supervisor/ledger/gae_usage.c
+MAINS += $(wildcard supervisor/ledger/gae_usage.c)
 SHARED := $(call src,supervisor/shared/base supervisor/shared/wire)
 LAUNCHER := $(filter-out $(MAINS),$(call src,launcher))
 ENGINE := $(filter-out $(MAINS),$(call src,supervisor/net supervisor/policy))
 RECORDS := $(filter-out $(MAINS),$(call src,supervisor/ledger supervisor/status))
-# Of the ledger, what only gae-usage reads it with.
+# Of these, what only gae-usage and gae-top need.
 READER := $(filter supervisor/ledger/reader_%,$(RECORDS))
+TOP := $(filter supervisor/status/top_%,$(RECORDS))
 SUPERVISOR := $(filter-out $(MAINS),$(call src,supervisor supervisor/sys))
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
-PROGRAMS := $(BUILD)/gae-run $(BUILD)/gae-supervisor $(BUILD)/gae-policy $(BUILD)/gae-usage
+PROGRAMS := $(addprefix $(BUILD)/,gae-run gae-supervisor gae-policy gae-usage gae-top)
 
 .PHONY: all
 all: $(PROGRAMS)
 
 $(BUILD)/gae-run: $(call obj,launcher/main.c $(LAUNCHER) $(SHARED))
 $(BUILD)/gae-run: LIBS = $(LIBS_CAP)
-$(BUILD)/gae-supervisor: $(call obj,supervisor/main.c $(SUPERVISOR) $(filter-out $(READER),$(RECORDS)) $(ENGINE) \
+$(BUILD)/gae-supervisor: $(call obj,supervisor/main.c $(SUPERVISOR) $(filter-out $(READER) $(TOP),$(RECORDS)) $(ENGINE) \
 	$(SHARED))
 $(BUILD)/gae-supervisor: LIBS = $(LIBS_CARES) $(LIBS_SQLITE) $(LIBS_CAP)
 $(BUILD)/gae-policy: $(call obj,supervisor/policy/gae_policy.c $(ENGINE) $(SHARED))
@@ -72,6 +74,8 @@ $(BUILD)/gae-policy: LIBS = $(LIBS_CARES)
 $(BUILD)/gae-usage: $(call obj,supervisor/ledger/gae_usage.c $(filter supervisor/ledger/%,$(RECORDS)) \
 	supervisor/net/addr.c $(SHARED))
 $(BUILD)/gae-usage: LIBS = $(LIBS_SQLITE)
+# Of the library the linker takes what it uses: neither c-ares nor SQLite.
+$(BUILD)/gae-top: $(call obj,supervisor/status/gae_top.c $(TOP)) $(BUILD)/libgae.a
 
 $(PROGRAMS):
 	$(call say,LD,$@)

@@ -56,7 +56,7 @@ int runtime_dir_find(const char *path, uid_t owner, char *error, size_t room)
 	if (fd < 0 || fstat(fd, &st))
 		return fail_open(path, error, room);
 	if (st.st_uid != owner) {
-		snprintf(error, room, "%s belongs to user %u, not to %u: set XDG_RUNTIME_DIR", path,
+		snprintf(error, room, "%s belongs to user %u, not to %u", path,
 			 (unsigned int)st.st_uid, (unsigned int)owner);
 		return -EPERM;
 	}

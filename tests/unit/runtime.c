@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -161,6 +162,27 @@ Test(runtime, a_socket_is_its_users_alone_and_goes)
 	cr_expect_eq(status_accept(listener), -EAGAIN, "does not wait");
 	status_unlink(dir, name);
 	cr_expect_neq(fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW), 0);
+	close(listener);
+	close(dir);
+}
+
+/* As the supervisor is: its /proc/self belongs to root, and the names are bound by way of that. */
+Test(runtime, who_is_not_dumpable_listens_all_the_same)
+{
+	char name[RUNTIME_NAME_MAX];
+	int dir, listener, client;
+
+	if (geteuid() == 0) {
+		cr_assert_eq(chown(base, 12345, 12345), 0);
+		cr_assert_eq(setresgid(12345, 12345, 12345), 0);
+		cr_assert_eq(setresuid(12345, 12345, 12345), 0);
+	}
+	cr_assert_eq(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), 0);
+	dir = open_dir();
+	listener = listen_in(dir, name);
+	client = runtime_connect(dir, name, geteuid());
+	cr_expect_geq(client, 0);
+	close(client);
 	close(listener);
 	close(dir);
 }
