@@ -183,6 +183,12 @@ void account_give_up(struct account *account);
  */
 void account_doubt(struct account *account, uint64_t now);
 
+/**
+ * account_refresh() - have all open connections looked at, now, if they are @max at most.
+ * Return: whether there are any and they will be.
+ */
+bool account_refresh(struct account *account, size_t max);
+
 /** account_open_tcp() - how many connections are open; all of them are due at once if @look. */
 size_t account_open_tcp(struct account *account, bool look);
 

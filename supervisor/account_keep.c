@@ -362,6 +362,18 @@ void account_doubt(struct account *account, uint64_t now)
 	pthread_mutex_unlock(&account->lock);
 }
 
+bool account_refresh(struct account *account, size_t max)
+{
+	size_t n = account_open_tcp(account, false);
+
+	if (n == 0 || n > max)
+		return false;
+	account_open_tcp(account, true);
+	if (account->config.wake)
+		account->config.wake(account->config.context, 0);
+	return true;
+}
+
 size_t account_open_tcp(struct account *account, bool look)
 {
 	size_t n = 0;

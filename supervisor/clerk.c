@@ -26,6 +26,8 @@
 #define RETRY_FIRST_MS 5000
 #define RETRY_LAST_MS 300000
 #define METRICS_MS 15000
+#define REFRESH_MS 10
+#define REFRESH_MAX 2000
 
 /* Rows on their way to the ledger: what failed is offered again as it was (ledger_write()). */
 struct batch {
@@ -150,6 +152,18 @@ static int write_batch(struct clerk *clerk)
 	return -1;
 }
 
+/*
+ * Has the keeper look at all connections, so that what is told is not older than this.  With very
+ * many it goes by its own times: one that was quiet for long is then looked at less often.
+ */
+static void refresh(struct clerk *clerk, size_t max)
+{
+	struct timespec moment = {.tv_nsec = REFRESH_MS * 1000000L};
+
+	if (account_refresh(clerk->sup->account, max))
+		nanosleep(&moment, NULL);
+}
+
 static void flush(struct clerk *clerk)
 {
 	uint64_t next_ms = CLERK_FLUSH_MS;
@@ -186,6 +200,7 @@ static void serve(struct clerk *clerk)
 	while ((client = status_accept(clerk->listener)) >= 0) {
 		struct status status;
 
+		refresh(clerk, SIZE_MAX);
 		if (take_picture(clerk, &status) == 0)
 			status_serve(client, &status);
 		else
@@ -223,7 +238,7 @@ static bool wait_for_work(struct clerk *clerk)
 				    {.fd = clerk->listener, .events = POLLIN}};
 	uint64_t next = clerk->config.ledger ? clerk->flush_ns : UINT64_MAX, count;
 
-	if (clerk->config.metrics && clerk->metrics_ns < next)
+	if (clerk->metrics_ns < next)
 		next = clerk->metrics_ns;
 	poll(watched, 2, until_ms(next, clock_now_ns()));
 	if (watched[1].revents)
@@ -244,6 +259,9 @@ static void *clerk_main(void *argument)
 		pthread_mutex_lock(&clerk->lock);
 		wanted = clerk->wanted;
 		pthread_mutex_unlock(&clerk->lock);
+		/* Who asked has looked by itself. */
+		if (!asked && (now >= clerk->flush_ns || now >= clerk->metrics_ns))
+			refresh(clerk, REFRESH_MAX);
 		if (asked || now >= clerk->flush_ns)
 			flush(clerk);
 		if (clerk->config.metrics && (asked || now >= clerk->metrics_ns))
@@ -287,7 +305,7 @@ struct clerk *clerk_new(struct supervisor *sup, const struct clerk_config *confi
 	clerk->started_ms = wall_ms();
 	clerk->retry_ms = RETRY_FIRST_MS;
 	clerk->flush_ns = clock_now_ns() + (uint64_t)CLERK_FLUSH_MS * 1000000u;
-	clerk->metrics_ns = clock_now_ns();
+	clerk->metrics_ns = config->metrics ? clock_now_ns() : UINT64_MAX;
 	clerk->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	clerk->batch = calloc(1, sizeof(*clerk->batch));
 	if (clerk->wake >= 0 && clerk->batch && start(clerk) == 0)
