@@ -372,11 +372,11 @@ bool account_sent(struct account *account, const struct account_caller *caller,
 }
 
 void account_received(struct account *account, const struct account_caller *caller,
-		      const struct net_endpoint *from, size_t size)
+		      const struct net_endpoint *from, size_t size, unsigned int datagrams)
 {
 	struct account_socket *socket;
 
-	quotas_add(account->quotas, QUOTA_RECEIVES, 1);
+	quotas_add(account->quotas, QUOTA_RECEIVES, datagrams);
 	quotas_add(account->quotas, QUOTA_BYTES_RECEIVED, size);
 	pthread_mutex_lock(&account->lock);
 	socket = account_find(account, caller->cookie);
@@ -388,11 +388,11 @@ void account_received(struct account *account, const struct account_caller *call
 			flow = flow_of(account, caller, TRANSPORT_UDP, from);
 		if (flow) {
 			flow->usage.bytes_received += size;
-			flow->usage.datagrams_received++;
+			flow->usage.datagrams_received += datagrams;
 			account->dirty = true;
 		}
 		socket->usage.bytes_received += size;
-		socket->usage.datagrams_received++;
+		socket->usage.datagrams_received += datagrams;
 		socket->used_ns = clock_now_ns();
 	}
 	pthread_mutex_unlock(&account->lock);

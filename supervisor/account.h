@@ -110,9 +110,9 @@ void account_counted(struct account *account, uint64_t cookie, const struct tcp_
 bool account_sent(struct account *account, const struct account_caller *caller,
 		  const struct net_endpoint *to, long sent, size_t size, unsigned int datagrams);
 
-/** account_received() - a datagram of @size bytes came in, from @from (NULL: from where the socket is connected). */
+/** account_received() - @size bytes in @datagrams came in from @from (NULL: from where the socket is connected). */
 void account_received(struct account *account, const struct account_caller *caller,
-		      const struct net_endpoint *from, size_t size);
+		      const struct net_endpoint *from, size_t size, unsigned int datagrams);
 
 /** account_denied() - a destination rule refused. */
 void account_denied(struct account *account, const struct account_caller *caller,

@@ -237,7 +237,7 @@ static void empty_inbox(struct loop *loop, uint64_t now)
 /* What a call gives that ends before it is complete: what it has done so far, else @error. */
 static long cut_short(const struct op *op, int error)
 {
-	long done = op->job ? send_job_done(op->job) : 0;
+	long done = op->job ? send_job_done(op->job) : op->req.done;
 
 	return done > 0 ? done : -error;
 }

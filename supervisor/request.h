@@ -66,6 +66,9 @@ struct request {
 	const char *why;       /* static text beside .loc */
 	bool denied;           /* by policy, as opposed to an errno of the kernel */
 	bool emulated;         /* answered, not done: a mocked or ignored option */
+	/* Receives: messages so far, which an interrupted call gives; when recvmmsg(2) is to end, 0: never. */
+	long done;
+	uint64_t until_ns;
 	bool by_policy; /* some rule decided (allowed or denied): worth a trace line with it */
 };
 

@@ -6,12 +6,12 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-uint64_t socket_deadline(int fd)
+uint64_t socket_deadline(int fd, int option)
 {
 	struct timeval limit = {0};
 	socklen_t size = sizeof(limit);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, &size) < 0 ||
+	if (getsockopt(fd, SOL_SOCKET, option, &limit, &size) < 0 ||
 	    (limit.tv_sec == 0 && limit.tv_usec == 0))
 		return 0;
 	return clock_now_ns() + (uint64_t)limit.tv_sec * 1000000000u +

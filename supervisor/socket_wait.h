@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/** socket_deadline() - SO_SNDTIMEO of @fd from now on, CLOCK_MONOTONIC; 0: none set. */
-uint64_t socket_deadline(int fd);
+/** socket_deadline() - @option (SO_SNDTIMEO, SO_RCVTIMEO) of @fd from now on, CLOCK_MONOTONIC; 0: none set. */
+uint64_t socket_deadline(int fd, int option);
 
 #endif

@@ -172,6 +172,57 @@ int target_write(pid_t tid, uint64_t address, const void *buf, size_t size)
 	return proc_mem(tid, address, NULL, buf, size);
 }
 
+/* Range by range, where the kernel refuses to do it at once. */
+static int scatter_by_proc(pid_t tid, const struct iovec *local, const struct iovec *remote,
+			   size_t n_remote)
+{
+	size_t at = 0; /* in *local */
+
+	for (size_t i = 0; i < n_remote; i++) {
+		uint64_t to = (uintptr_t)remote[i].iov_base;
+		size_t left = remote[i].iov_len;
+
+		while (left > 0) {
+			size_t n = local->iov_len - at < left ? local->iov_len - at : left;
+			int rc = proc_mem(tid, to, NULL, (const char *)local->iov_base + at, n);
+
+			if (rc < 0)
+				return rc;
+			to += n;
+			left -= n;
+			at += n;
+			if (at < local->iov_len)
+				continue;
+			at = 0;
+			local++;
+		}
+	}
+	return 0;
+}
+
+int target_scatter(pid_t tid, const struct iovec *local, size_t n_local, const struct iovec *remote,
+		   size_t n_remote)
+{
+	size_t total = 0;
+	ssize_t put;
+
+	for (size_t i = 0; i < n_remote; i++) {
+		if (!range_is_sane((uintptr_t)remote[i].iov_base, remote[i].iov_len))
+			return -EFAULT;
+		total += remote[i].iov_len;
+	}
+	if (total == 0)
+		return 0;
+	if (!atomic_load_explicit(&use_proc_mem, memory_order_relaxed)) {
+		put = process_vm_writev(tid, local, n_local, remote, n_remote, 0);
+		if (put == (ssize_t)total)
+			return 0;
+		if (put >= 0 || !is_refused(errno))
+			return -EFAULT;
+	}
+	return scatter_by_proc(tid, local, remote, n_remote);
+}
+
 void target_cache_init(struct target_cache *cache)
 {
 	for (size_t i = 0; i < TARGET_CACHE_SLOTS; i++) {

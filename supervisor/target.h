@@ -40,6 +40,14 @@ int target_read_both(pid_t tid, uint64_t address, void *buf, size_t size, uint64
 int target_read_vector(pid_t tid, const struct iovec *parts, size_t n, size_t skip, void *buf,
 		       size_t size);
 
+/**
+ * target_scatter() - copy what lies at @local, one after the other, to @remote, in one go.
+ * Both have the same number of bytes in all, and at most UIO_MAXIOV ranges.
+ * Return: 0; -EFAULT when not all of it could be written; -EPERM.
+ */
+int target_scatter(pid_t tid, const struct iovec *local, size_t n_local, const struct iovec *remote,
+		   size_t n_remote);
+
 /** target_write() - copy @size bytes to @address.  Return: 0, -EFAULT, -EPERM. */
 int target_write(pid_t tid, uint64_t address, const void *buf, size_t size);
 

@@ -135,6 +135,37 @@ static void inside_window(struct filter_builder *b, uint8_t arg)
 	allow_rest(b);
 }
 
+static void clauses_read(struct filter_builder *b)
+{
+	inside_window(b, 0);
+}
+
+static void clauses_readv(struct filter_builder *b)
+{
+	inside_window(b, 0);
+}
+
+/* With position -1 it is readv(2); pread64 and preadv do nothing on a socket but ESPIPE. */
+static void clauses_preadv2(struct filter_builder *b)
+{
+	inside_window(b, 0);
+}
+
+static void clauses_recvfrom(struct filter_builder *b)
+{
+	inside_window(b, 0);
+}
+
+static void clauses_recvmsg(struct filter_builder *b)
+{
+	inside_window(b, 0);
+}
+
+static void clauses_recvmmsg(struct filter_builder *b)
+{
+	inside_window(b, 0);
+}
+
 static void clauses_write(struct filter_builder *b)
 {
 	inside_window(b, 0);

@@ -193,7 +193,7 @@ static void resume_connect(struct crew_worker *worker, struct op *op)
 	rc = op->events == 0 ? carry_out(&op->req) : act(&op->req);
 	if (rc == 1) {
 		if (!op->deadline_ns)
-			op->deadline_ns = socket_deadline(op->req.duplicate);
+			op->deadline_ns = socket_deadline(op->req.duplicate, SO_SNDTIMEO);
 		op->timeout_error = EINPROGRESS;
 		op_wait_again(op, EPOLLOUT);
 	} else if (rc == 2) {
@@ -215,8 +215,8 @@ static void connect_ip(struct request *req, const void *bytes, size_t size)
 	if (rc == 0)
 		rc = carry_out(req);
 	if (rc == 1)
-		op_wait(req, NULL, EPOLLOUT, socket_deadline(req->duplicate), EINPROGRESS,
-			resume_connect);
+		op_wait(req, NULL, EPOLLOUT, socket_deadline(req->duplicate, SO_SNDTIMEO),
+			EINPROGRESS, resume_connect);
 	else if (rc == 2)
 		op_wait(req, NULL, 0, 0, 0, resume_connect);
 	else

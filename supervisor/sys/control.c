@@ -156,14 +156,14 @@ static unsigned char *find(void *control, size_t size, int level, int type, size
 	return NULL;
 }
 
-uint16_t control_segment(const void *control, size_t size)
+unsigned int control_segment(const void *control, size_t size, int type)
 {
 	size_t length = 0;
 	/* Not written to. */
-	const unsigned char *data =
-	    find((void *)(uintptr_t)control, size, SOL_UDP, UDP_SEGMENT, &length);
+	const unsigned char *data = find((void *)(uintptr_t)control, size, SOL_UDP, type, &length);
 	uint16_t segment = 0;
 
+	/* 16 bits one way, an int the other; no packet is larger, and both architectures are little-endian. */
 	if (data && length >= sizeof(segment))
 		memcpy(&segment, data, sizeof(segment));
 	return segment;

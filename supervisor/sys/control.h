@@ -25,8 +25,12 @@ enum control_verdict {
  */
 enum control_verdict control_check(int domain, const void *control, size_t size, const char **why);
 
-/** control_segment() - the packet size that a UDP_SEGMENT message asks for, 0: none. */
-uint16_t control_segment(const void *control, size_t size);
+/**
+ * control_segment() - the size of packets that one message was made of, or is to be cut into.
+ * @type: UDP_SEGMENT (sending) or UDP_GRO (receiving)
+ * Return: 0 where @control does not say.
+ */
+unsigned int control_segment(const void *control, size_t size, int type);
 
 /**
  * control_fds() - the descriptors in the one SCM_RIGHTS message, in place, so that

@@ -13,6 +13,7 @@ typedef void sys_handler(struct crew_worker *worker, struct request *req);
 
 sys_handler sys_socket, sys_connect, sys_bind, sys_getsockopt;
 sys_handler sys_sendto, sys_sendmsg, sys_sendmmsg;
+sys_handler sys_read, sys_readv, sys_preadv2, sys_recvfrom, sys_recvmsg, sys_recvmmsg;
 sys_handler sys_write, sys_writev, sys_pwritev2, sys_sendfile, sys_splice;
 sys_handler sys_dup, sys_dup2, sys_dup3, sys_fcntl;
 /* For calls that are decided by their registers alone: they come here only to be traced. */

@@ -181,7 +181,7 @@ static int check_control(struct crew_worker *worker, struct request *req, struct
 /* Segmentation offload makes several packets of one message; with MSG_MORE it is part of a later one. */
 static unsigned int count_datagrams(struct request *req, struct send_job *job)
 {
-	uint16_t segment = control_segment(job->control, job->control_size);
+	unsigned int segment = control_segment(job->control, job->control_size, UDP_SEGMENT);
 	int option = 0;
 	socklen_t size = sizeof(option);
 
@@ -189,7 +189,7 @@ static unsigned int count_datagrams(struct request *req, struct send_job *job)
 		return 0;
 	if (segment == 0 && req->sup->may_segment &&
 	    getsockopt(req->duplicate, SOL_UDP, UDP_SEGMENT, &option, &size) == 0)
-		segment = (uint16_t)option;
+		segment = (unsigned int)option;
 	if (segment == 0 || job->total <= segment)
 		return 1;
 	return (unsigned int)((job->total + segment - 1) / segment);
@@ -301,8 +301,8 @@ static void wait_for(struct request *req, struct send_job *job, uint32_t events)
 		request_answer(req, -ENOBUFS);
 		return;
 	}
-	op_wait(req, kept, events, socket_deadline(req->duplicate), kept->timeout_error,
-		resume_send);
+	op_wait(req, kept, events, socket_deadline(req->duplicate, SO_SNDTIMEO),
+		kept->timeout_error, resume_send);
 }
 
 #define SEND_IS_WAITING LONG_MIN

@@ -50,6 +50,106 @@ here.close(); copy.close()
 show("closed", lambda: os.write(fd, b"x"))
 """
 
+# Every way to receive: the same natively and fenced.
+READS = r"""
+import array, ctypes, errno, os, select, signal, socket, struct, threading, time
+def udp(family=socket.AF_INET):
+    s = socket.socket(family, socket.SOCK_DGRAM); s.bind(("127.0.0.1" if family == socket.AF_INET else "::1", 0)); return s
+there, here = udp(), udp()
+here.connect(there.getsockname()); there.connect(here.getsockname())
+fd = there.fileno()
+def show(name, call):
+    try: print(name, call())
+    except OSError as e: print(name, errno.errorcode.get(e.errno, e))
+def after(data, call):
+    for d in data if isinstance(data, list) else [data]: here.send(d)
+    return call()
+show("recv", lambda: after(b"recv", lambda: there.recv(100)))
+show("recvfrom", lambda: after(b"from", lambda: there.recvfrom(100)[1] == here.getsockname()))
+show("read", lambda: after(b"read", lambda: os.read(fd, 100)))
+show("read nothing", lambda: after(b"kept", lambda: os.read(fd, 0)))
+show("recv nothing", lambda: (there.recv(0), there.setblocking(False)))
+show("empty queue", lambda: there.recv(10))
+there.setblocking(True)
+show("dontwait", lambda: there.recv(10, socket.MSG_DONTWAIT))
+show("peek", lambda: after(b"peek", lambda: (there.recv(2, socket.MSG_PEEK), there.recv(100))))
+show("cut", lambda: after(b"a long one", lambda: there.recv(3)))
+show("cut, told", lambda: after(b"a long one", lambda: there.recvmsg(3)[2] == socket.MSG_TRUNC))
+a1, a2, a3 = bytearray(3), bytearray(2), bytearray(100)
+show("readv", lambda: after(b"in three parts", lambda: os.readv(fd, [a1, a2, a3])))
+print(bytes(a1), bytes(a2), bytes(a3[:9]))
+show("preadv2", lambda: after(b"preadv2", lambda: os.preadv(fd, [bytearray(10)], -1, os.RWF_HIPRI)))
+show("preadv2 at 0", lambda: os.preadv(fd, [bytearray(10)], 0, os.RWF_HIPRI))
+show("preadv2, nowait", lambda: os.preadv(fd, [bytearray(10)], -1, os.RWF_NOWAIT))
+show("pread", lambda: os.pread(fd, 10, 0))
+show("empty datagram", lambda: after(b"", lambda: there.recvmsg(10)[0]))
+show("large", lambda: after(b"x" * 65000, lambda: len(there.recv(70000))))
+there.setsockopt(socket.IPPROTO_IP, 12, 1)
+there.setsockopt(socket.SOL_SOCKET, 29, 1)
+def ancillary():
+    data, control, flags, name = there.recvmsg(100, 512)
+    return data, sorted((l, t, len(d)) for l, t, d in control), flags, name == here.getsockname()
+show("recvmsg", lambda: after(b"control", ancillary))
+def control_cut():
+    data, control, flags, name = there.recvmsg(100, 20)
+    return data, [(l, t) for l, t, d in control], flags == socket.MSG_CTRUNC
+show("control cut", lambda: after(b"cut", control_cut))
+there.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, 50000))
+show("time-out", lambda: there.recv(10))
+there.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, 0))
+def later(data, seconds=0.05):
+    threading.Timer(seconds, lambda: here.send(data)).start()
+show("waits", lambda: (later(b"at last"), there.recv(100))[1])
+show("waits in read", lambda: (later(b"at last"), os.read(fd, 100))[1])
+class Alarm(Exception): pass
+def alarm(*_): raise Alarm()
+signal.signal(signal.SIGALRM, alarm)
+signal.setitimer(signal.ITIMER_REAL, 0.05)
+try: there.recv(10); print("no alarm")
+except Alarm: print("alarm")
+signal.signal(signal.SIGALRM, lambda *_: later(b"restarted"))
+signal.setitimer(signal.ITIMER_REAL, 0.05)
+show("restarted", lambda: there.recv(100))
+show("poll", lambda: after(b"poll", lambda: (len(select.select([there], [], [], 1)[0]), there.recv(10))))
+libc = ctypes.CDLL(None, use_errno=True)
+class Iovec(ctypes.Structure): _fields_ = [("base", ctypes.c_void_p), ("len", ctypes.c_size_t)]
+class Msghdr(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_void_p), ("namelen", ctypes.c_uint), ("iov", ctypes.POINTER(Iovec)),
+                ("iovlen", ctypes.c_size_t), ("control", ctypes.c_void_p), ("controllen", ctypes.c_size_t), ("flags", ctypes.c_int)]
+class Mmsghdr(ctypes.Structure): _fields_ = [("hdr", Msghdr), ("len", ctypes.c_uint)]
+def recvmmsg(n, flags, timeout=None):
+    buffers = [ctypes.create_string_buffer(100) for _ in range(n)]
+    vector = (Mmsghdr * n)()
+    iov = [Iovec(ctypes.addressof(b), 100) for b in buffers]
+    for m, i in zip(vector, iov): m.hdr.iov = ctypes.pointer(i); m.hdr.iovlen = 1
+    t = struct.pack("ll", *timeout) if timeout else None
+    got = libc.recvmmsg(fd, vector, n, flags, t)
+    if got < 0: raise OSError(ctypes.get_errno(), "")
+    return got, [buffers[i].raw[:vector[i].len] for i in range(got)]
+WAITFORONE = 0x10000
+show("recvmmsg", lambda: after([b"1", b"22", b"333"], lambda: recvmmsg(3, 0)))
+show("recvmmsg, one", lambda: after([b"1", b"22"], lambda: recvmmsg(5, WAITFORONE)))
+show("recvmmsg, dontwait", lambda: after([b"1", b"22"], lambda: recvmmsg(5, socket.MSG_DONTWAIT)))
+show("recvmmsg, none", lambda: recvmmsg(5, socket.MSG_DONTWAIT))
+show("recvmmsg, waits", lambda: (later(b"second"), after(b"first", lambda: recvmmsg(2, 0)))[1])
+show("recvmmsg, waits for one", lambda: (later(b"late"), recvmmsg(4, WAITFORONE))[1])
+show("recvmmsg, time", lambda: (later(b"late", 0.1), after(b"first", lambda: recvmmsg(5, 0, (0, 50000000))))[1])
+show("recvmmsg, bad time", lambda: recvmmsg(5, 0, (0, 2000000000)))
+closed = udp(); port = closed.getsockname()[1]; closed.close()
+lost = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+lost.setsockopt(socket.IPPROTO_IP, 11, 1)  # IP_RECVERR
+lost.connect(("127.0.0.1", port)); lost.send(b"nobody")
+show("refused", lambda: lost.recv(10))
+show("error queue", lambda: (lambda m: (m[0], [(l, t) for l, t, d in m[1]], hex(m[2])))(lost.recvmsg(100, 512, socket.MSG_ERRQUEUE)))
+show("no more errors", lambda: lost.recvmsg(100, 512, socket.MSG_ERRQUEUE))
+threading.Timer(0.05, lambda: there.shutdown(socket.SHUT_RD)).start()
+show("shut while it waits", lambda: there.recv(10))
+six, six2 = udp(socket.AF_INET6), udp(socket.AF_INET6)
+six.sendto(b"v6", six2.getsockname())
+show("IPv6", lambda: six2.recvfrom(10)[1][:2] == six.getsockname()[:2])
+show("no such memory", lambda: (six.sendto(b"v6", six2.getsockname()), libc.recv(six2.fileno(), ctypes.c_void_p(8), 10, 0), errno.errorcode[ctypes.get_errno()])[1:])
+"""
+
 # Numbers: only fenced, for natively there is no window.
 NUMBERS = r"""
 import errno, fcntl, os, socket
@@ -131,6 +231,13 @@ def same_writes(world):
     expect(fenced.stdout == native.stdout, f"native:\n{native.stdout}\nfenced:\n{fenced.stdout}{fenced.stderr}")
 
 
+def same_reads(world):
+    native = world.native("python3", "-c", READS)
+    fenced = world.fenced(world.policy(POLICY), "python3", "-c", READS)
+    expect(native.returncode == 0 and "no such memory (-1, 'EFAULT')" in native.stdout, native.stdout + native.stderr)
+    expect(fenced.stdout == native.stdout, f"native:\n{native.stdout}\nfenced:\n{fenced.stdout}{fenced.stderr}")
+
+
 def numbers(world):
     out = world.fenced(world.policy(POLICY), "python3", "-c", NUMBERS, options=["-v"])
     wanted = """first 1023
@@ -171,6 +278,7 @@ def flips(world):
 def tests():
     strict = POLICY.replace("unix pair", "unix none")
     yield "window: every write gives what it gives natively", same_writes
+    yield "window: every receive gives what it gives natively", same_reads
     yield "window: no way to another number", numbers
     yield "window: 1,500 files and a high limit", many(POLICY, 0, "high 5 b'hello'\n")
     yield "window: 1,500 files and a limit below the high numbers", many(POLICY, 2000, "low 5 b'hello'\n")
