@@ -146,6 +146,9 @@ enum account_todo {
 	ACCOUNT_SHUT,    /* the app's bytes are used up: shut for writing */
 };
 
+/** account_first_look_ns() - how long after a connection was begun it is looked at first. */
+uint64_t account_first_look_ns(const struct account *account);
+
 /** account_next_look() - CLOCK_MONOTONIC nanoseconds, UINT64_MAX: none. */
 uint64_t account_next_look(struct account *account);
 

@@ -32,6 +32,11 @@ static uint64_t idle_ns(const struct account *account)
 	return account->plan->idle.ms * MS;
 }
 
+uint64_t account_first_look_ns(const struct account *account)
+{
+	return account->bytes_limited ? LOOK_LIMITED_NS : LOOK_FIRST_NS;
+}
+
 static uint64_t together(uint64_t at)
 {
 	return (at / LOOK_TOGETHER_NS + 1) * LOOK_TOGETHER_NS;
@@ -43,8 +48,7 @@ void account_schedule(struct account *account, struct account_socket *socket, ui
 
 	if (socket->transport == TRANSPORT_TCP && socket->has_tuple) {
 		if (socket->interval_ns == 0)
-			socket->interval_ns =
-			    account->bytes_limited ? LOOK_LIMITED_NS : LOOK_FIRST_NS;
+			socket->interval_ns = account_first_look_ns(account);
 		at = now + socket->interval_ns;
 		if (socket->interval_ns >= 4 * LOOK_TOGETHER_NS)
 			at = together(at);

@@ -19,8 +19,15 @@
 #include <unistd.h>
 
 /* At one time: the loop has others to serve. */
-#define NEWS_AT_ONCE 512
+#define NEWS_AT_ONCE 4096
 #define LOOKS_AT_ONCE 256
+/*
+ * Where sockets come and go by the thousand, each end is not worth a wake-up: news is fetched at
+ * this distance until there is none.  The smallest buffer holds four hundred.
+ */
+#define NEWS_NS 5000000u
+/* And the first looks at new sockets find the loop awake in time, so that nobody has to wake it. */
+#define BUSY_NS 1000000000u
 /* How old the count of all segments may be. */
 #define TRAFFIC_FRESH_NS 200000000u
 
@@ -28,6 +35,8 @@ struct keeper {
 	struct supervisor *sup;
 	int news, questions, traffic_file;
 	uint64_t traffic, traffic_read_ns;
+	bool fetching; /* news, by time */
+	uint64_t fetch_ns, busy_ns;
 	struct target_cache targets;
 	struct keeper_search *search;
 	bool told_lost;
@@ -60,9 +69,22 @@ int keeper_fd(const struct keeper *keeper)
 	return keeper->news;
 }
 
-uint64_t keeper_next_ns(struct keeper *keeper)
+void keeper_ready(struct keeper *keeper)
 {
-	return account_next_look(keeper->sup->account);
+	keeper->fetching = true;
+	keeper->fetch_ns = 0;
+}
+
+uint64_t keeper_next_ns(struct keeper *keeper, uint64_t now)
+{
+	uint64_t next = account_next_look(keeper->sup->account);
+	uint64_t soon = now + account_first_look_ns(keeper->sup->account);
+
+	if (keeper->busy_ns && now - keeper->busy_ns < BUSY_NS && soon < next)
+		next = soon;
+	if (keeper->fetching && keeper->fetch_ns < next)
+		next = keeper->fetch_ns;
+	return next;
 }
 
 /* --- what has ended --- */
@@ -85,12 +107,15 @@ static void hear_end(void *context, const struct sock_end *end)
 	account_ended(account, end, fin);
 }
 
-static void hear(struct keeper *keeper)
+/* Return: whether there was any news. */
+static bool hear(struct keeper *keeper)
 {
 	int rc = 1;
+	bool any = false;
 
 	for (int i = 0; i < NEWS_AT_ONCE && rc > 0 && keeper->news >= 0; i++) {
 		rc = sock_diag_hear(keeper->news, hear_end, keeper);
+		any |= rc != 0;
 		if (rc != -ENOBUFS)
 			continue;
 		if (!keeper->told_lost)
@@ -100,6 +125,7 @@ static void hear(struct keeper *keeper)
 		account_doubt(keeper->sup->account, clock_now_ns());
 		rc = 1;
 	}
+	return any;
 }
 
 /* --- looking --- */
@@ -168,13 +194,21 @@ static void look_at(struct keeper *keeper, struct account_look *look, uint64_t n
 		keeper_search_add(keeper->search, look, todo);
 }
 
-void keeper_run(struct keeper *keeper, uint64_t now)
+bool keeper_run(struct keeper *keeper, uint64_t now)
 {
 	struct account_look look;
+	bool over = false;
 
-	hear(keeper);
+	if (keeper->fetching && now >= keeper->fetch_ns) {
+		keeper->fetching = hear(keeper);
+		keeper->fetch_ns = now + NEWS_NS;
+		over = !keeper->fetching;
+		if (keeper->fetching)
+			keeper->busy_ns = now;
+	}
 	for (int i = 0; i < LOOKS_AT_ONCE && account_due(keeper->sup->account, now, &look); i++)
 		look_at(keeper, &look, now);
+	return over;
 }
 
 /* --- the end --- */

@@ -2,6 +2,7 @@
 #ifndef SUPERVISOR_KEEPER_H
 #define SUPERVISOR_KEEPER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,11 +24,17 @@ struct keeper *keeper_new(struct supervisor *sup);
 /** keeper_fd() - readable when a socket has ended; -1: there is none. */
 int keeper_fd(const struct keeper *keeper);
 
-/** keeper_next_ns() - when keeper_run() is wanted (CLOCK_MONOTONIC), UINT64_MAX: never. */
-uint64_t keeper_next_ns(struct keeper *keeper);
+/** keeper_ready() - it is readable.  From now on the keeper goes there by itself, every few milliseconds. */
+void keeper_ready(struct keeper *keeper);
 
-/** keeper_run() - hear what has ended, look at what is due. */
-void keeper_run(struct keeper *keeper, uint64_t now);
+/** keeper_next_ns() - when keeper_run() is wanted (CLOCK_MONOTONIC), UINT64_MAX: never. */
+uint64_t keeper_next_ns(struct keeper *keeper, uint64_t now);
+
+/**
+ * keeper_run() - hear what has ended, look at what is due.
+ * Return: true when the descriptor is to be watched again, for nothing ends any more.
+ */
+bool keeper_run(struct keeper *keeper, uint64_t now);
 
 /**
  * keeper_settle() - the program has ended: wait for the last news, and count what is still open.

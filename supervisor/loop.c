@@ -289,7 +289,7 @@ static int sleep_ms(const struct loop *loop, uint64_t now)
 {
 	const struct heap_node *first = heap_first(&loop->heap);
 	uint64_t until = first ? first->at_ns : UINT64_MAX,
-		 looks = keeper_next_ns(loop->sup->keeper);
+		 looks = keeper_next_ns(loop->sup->keeper, now);
 	int names = loop->sup->names ? names_timeout_ms(loop->sup->names) : -1;
 	uint64_t ms;
 
@@ -316,9 +316,19 @@ static void handle_event(struct loop *loop, const struct epoll_event *event, uin
 	} else if (at == &loop->tags[SOURCE_LISTENER]) {
 		loop->listener_over = true;
 		epoll_ctl(loop->epoll, EPOLL_CTL_DEL, loop->sup->listener, NULL);
-	} else if (at != &loop->tags[SOURCE_NAMES] && at != &loop->tags[SOURCE_KEEPER]) {
+	} else if (at == &loop->tags[SOURCE_KEEPER]) {
+		keeper_ready(loop->sup->keeper);
+	} else if (at != &loop->tags[SOURCE_NAMES]) {
 		resume(loop, at);
 	}
+}
+
+static void watch_keeper(struct loop *loop, int how)
+{
+	struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT,
+				    .data.ptr = &loop->tags[SOURCE_KEEPER]};
+
+	epoll_ctl(loop->epoll, how, keeper_fd(loop->sup->keeper), &event);
 }
 
 /* Nobody waits for an answer any more, and our duplicates would keep the sockets from ending. */
@@ -343,7 +353,7 @@ int loop_run(struct loop *loop)
 	if (loop->sup->names)
 		watch_fd(loop, names_fd(loop->sup->names), EPOLLIN, SOURCE_NAMES);
 	if (keeper_fd(loop->sup->keeper) >= 0)
-		watch_fd(loop, keeper_fd(loop->sup->keeper), EPOLLIN, SOURCE_KEEPER);
+		watch_keeper(loop, EPOLL_CTL_ADD);
 	while (!child_is_over(loop->child, loop->listener_over)) {
 		uint64_t now = clock_now_ns();
 		int ms, n;
@@ -359,7 +369,8 @@ int loop_run(struct loop *loop)
 			handle_event(loop, &events[i], now);
 		if (loop->sup->names)
 			names_run(loop->sup->names);
-		keeper_run(loop->sup->keeper, now);
+		if (keeper_run(loop->sup->keeper, now))
+			watch_keeper(loop, EPOLL_CTL_MOD);
 		run_timers(loop, now);
 	}
 	drop_all(loop);
