@@ -7,6 +7,11 @@ _arguments -S -A '-*' \
 	{-q,--quiet}'[print no warnings]' \
 	'--trace[append each decision to a file]:file:_files' \
 	'--trace-format[how decisions are written]:format:(text json)' \
+	'--report[print at the end what went where]' \
+	'--ledger[write what was used to a file]:file:_files' \
+	'--no-ledger[write no ledger]' \
+	'--ledger-day[whose midnight begins a day]:day:(pacific UTC)' \
+	'--metrics-file[keep metrics in a file]:file:_files -g "*.prom"' \
 	'*--keep-cap[keep a capability]:capability:' \
 	'--check[say what this kernel offers]' \
 	'--version[print the version]' \
