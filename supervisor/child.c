@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: wait4 sendmsg recvmsg signalfd4 kill dup2 dup3 getppid */
 #include "child.h"
 
 #include "clerk.h"

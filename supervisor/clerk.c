@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: poll clock_nanosleep */
 #include "clerk.h"
 
 #include "account.h"
@@ -13,8 +14,10 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -75,7 +78,8 @@ static int take_picture(const struct clerk *clerk, struct status *status)
 				  .pid = sup->child,
 				  .supervisor = getpid(),
 				  .started_ms = clerk->started_ms,
-				  .now_ms = wall_ms()};
+				  .now_ms = wall_ms(),
+				  .memory = mallinfo2().uordblks};
 	return account_picture(sup->account, status);
 }
 
@@ -92,7 +96,7 @@ static void fill_row(struct batch *batch, size_t i)
 	const struct status_flow *flow = &batch->flows[i];
 	char *address = batch->addresses[i];
 
-	strcpy(address, "*");
+	snprintf(address, NET_ADDR_TEXT_MAX, "*");
 	if (flow->to.addr.family != AF_UNSPEC)
 		net_addr_format(&flow->to.addr, address);
 	batch->rows[i] = (struct ledger_row){.process = flow->process,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: poll kill */
 #include "crew.h"
 
 #include "loop.h"

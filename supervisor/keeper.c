@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: poll pread64 */
 #include "keeper.h"
 
 #include "account.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: getdents64 readlinkat shutdown */
 #include "keeper_search.h"
 
 #include "policy/units.h"

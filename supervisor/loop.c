@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: epoll_ctl epoll_wait epoll_pwait eventfd2 epoll_create1 */
 #include "loop.h"
 
 #include "child.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: readlink prlimit64 memfd_create fcntl landlock_create_ruleset geteuid */
 /*
  * gae-supervisor: started by gae-run with the launcher stage as its child already.
  * Loads the policy, compiles and checks the filter, shakes hands with the stage and
@@ -16,6 +17,7 @@
 #include "policy/filter.h"
 #include "policy/policy.h"
 #include "quotas.h"
+#include "self.h"
 #include "shared/base/fd.h"
 #include "shared/base/kernel.h"
 #include "shared/base/log.h"
@@ -27,41 +29,16 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
-#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define PROTECTED_MAX 8
-
-/* Out of the program's reach, and with room for as many waiting calls as the system allows. */
-static void guard_self(void)
-{
-	static const int ignored[] = {SIGPIPE, SIGINT, SIGQUIT, SIGHUP, SIGTSTP, SIGTTIN, SIGTTOU};
-	struct rlimit files;
-	sigset_t none;
-
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	prctl(PR_SET_DUMPABLE, 0);
-	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	prctl(PR_SET_PDEATHSIG, CHILD_ORPHANED);
-	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
-		signal(ignored[i], SIG_IGN);
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
-	/* One arena: memory stays small with several threads. */
-	mallopt(M_ARENA_MAX, 1);
-}
 
 static struct plan *load_policy(const struct arguments *arguments)
 {
@@ -149,6 +126,7 @@ static int start(struct supervisor *sup, const struct arguments *arguments, int 
 	struct sock_fprog program = {0};
 	CLEANUP_FD int memory = -1;
 	bool local_sockets;
+	int rc;
 
 	if (child_meet(child, arguments->stage_fd, &local_sockets) < 0)
 		return -1;
@@ -164,6 +142,12 @@ static int start(struct supervisor *sup, const struct arguments *arguments, int 
 		return -1;
 	}
 	free(program.filter);
+	rc = self_confine();
+	if (rc < 0) {
+		log_error("the supervisor's own filter cannot be installed: %s", strerror(-rc));
+		child_fail(child);
+		return -1;
+	}
 	return child_go(child);
 }
 
@@ -239,7 +223,10 @@ static int open_account(struct supervisor *sup, const struct arguments *argument
 	config.quotas = open_quotas(sup, ledger, arguments->zone);
 	sup->account = config.quotas ? account_new(&config) : NULL;
 	sup->keeper = sup->account ? keeper_new(sup) : NULL;
-	sup->clerk = sup->keeper ? clerk_new(sup, &clerk) : NULL;
+	/* Before the first thread, for capabilities are a thread's; after the keeper's buffer. */
+	if (!sup->keeper || self_drop(sup->plan->bind.word == BIND_ANY) < 0)
+		return -1;
+	sup->clerk = clerk_new(sup, &clerk);
 	return sup->clerk ? 0 : -1;
 }
 
@@ -294,7 +281,7 @@ int main(int argc, char **argv)
 	int result;
 
 	log_open("gae-run", LOG_WARN);
-	guard_self();
+	self_prepare(CHILD_ORPHANED);
 	if (arguments_parse(&arguments, argc, argv) < 0)
 		return 125;
 	if (arguments.verbose > 1)

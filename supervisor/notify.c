@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: ioctl */
 #include "notify.h"
 
 #include "shared/base/kernel.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: getsockopt fcntl */
 #include "request.h"
 
 #include "crew.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: sendmsg getpeername fcntl */
 #include "send_job.h"
 
 #include "crew.h"

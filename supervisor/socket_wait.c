@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: getsockopt */
 #include "socket_wait.h"
 
 #include "request.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: process_vm_readv process_vm_writev pread64 pwrite64 pidfd_open pidfd_getfd */
+/* #syscalls: ioctl tkill */
 #include "target.h"
 
 #include "shared/base/compiler.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: openat write fcntl */
 /*
  * The trace's queue and its writer thread.
  *

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: access fcntl pread64 pwrite64 ftruncate fallocate fdatasync fsync unlink */
+/* #syscalls: geteuid fchown fchmod readlink mkdir rmdir getppid utimensat */
 #include "ledger/ledger_file.h"
 
 #include "ledger/ledger_schema.h"

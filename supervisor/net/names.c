@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: socket connect setsockopt getsockopt bind sendto recvfrom recvmsg sendmsg */
+/* #syscalls: sendmmsg poll ppoll getsockname getpeername fcntl ioctl uname eventfd2 */
+/* #syscalls: epoll_ctl epoll_wait epoll_create1 */
 /*
  * Addresses behind names.
  *

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: socket bind setsockopt getsockopt sendto recvfrom getsockname */
 #include "net/sock_diag.h"
 
 #include "shared/base/fd.h"
@@ -305,7 +306,7 @@ int sock_tuple_of(int socket, const struct net_endpoint *remote, struct sock_tup
 		struct sockaddr any;
 		struct sockaddr_in in;
 		struct sockaddr_in6 in6;
-	} local;
+	} local = {.any = {.sa_family = AF_UNSPEC}};
 	socklen_t size = sizeof(local);
 
 	if (getsockname(socket, &local.any, &size) < 0)

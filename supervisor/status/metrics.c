@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: fchmod renameat renameat2 rename unlink unlinkat fsync */
 #include "status/metrics.h"
 
 #include "shared/base/escape.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: mkdir fchmod fchmodat bind connect unlinkat renameat2 socket geteuid getuid */
+/* #syscalls: fstatfs */
 #include "status/runtime.h"
 
 #include "shared/base/fd.h"

@@ -50,6 +50,7 @@ struct status {
 	uint64_t reclaimed;  /* sockets that were idle too long */
 	uint64_t over_quota; /* calls refused and sockets shut by a quota */
 	uint64_t lost;       /* sockets that ended unseen: the sums lack their last bytes */
+	uint64_t memory;     /* bytes that the supervisor has allocated */
 	struct status_quota quotas[QUOTA_KINDS];
 	struct status_socket *sockets;
 	size_t n_sockets;

@@ -16,6 +16,7 @@ static const struct field top[] = {
     {"reclaimed", FIELD_NUMBER, offsetof(struct status, reclaimed)},
     {"over_quota", FIELD_NUMBER, offsetof(struct status, over_quota)},
     {"lost", FIELD_NUMBER, offsetof(struct status, lost)},
+    {"memory", FIELD_NUMBER, offsetof(struct status, memory)},
 };
 
 static const struct field left[] = {

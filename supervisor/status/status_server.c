@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: listen accept4 getsockopt sendto poll unlinkat */
 #include "status/status_server.h"
 
 #include "shared/base/fd.h"

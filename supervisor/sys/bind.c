@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: bind */
 #include "crew.h"
 #include "notify.h"
 #include "supervisor.h"
 #include "sys/dispatch.h"
 #include "sys/netlink.h"
+#include "sys/unix_path.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 static bool is_wildcard(const struct net_addr *addr)
 {
@@ -28,6 +32,14 @@ static bool is_permitted(const struct plan *plan, const struct net_endpoint *at)
 		break;
 	}
 	return false;
+}
+
+/* Ports below 1024 are root's, and so are we: not for a program that has become another user. */
+static bool would_lend_port(const struct request *req)
+{
+	uint16_t port = req->dest.endpoint.port;
+
+	return port > 0 && port < IPPORT_RESERVED && geteuid() == 0 && !unix_has_our_uid(req->tid);
 }
 
 static long bind_ip(struct request *req, const void *bytes, size_t size)
@@ -59,6 +71,8 @@ static long bind_ip(struct request *req, const void *bytes, size_t size)
 	    spent);
 	if (counted < 0)
 		return counted;
+	if (would_lend_port(req))
+		return -EACCES;
 	at_size = sockaddr_build(req->socket.domain, &req->dest, &at);
 	return bind(req->duplicate, (const struct sockaddr *)&at, at_size) < 0 ? -errno : 0;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: connect shutdown fcntl getsockname */
 #include "crew.h"
 #include "notify.h"
 #include "shared/base/kernel.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: recvmsg poll */
 /*
  * Receiving on a descriptor inside the window.  A UDP socket is received from by the supervisor,
  * which counts what comes in, and puts it where the program wants it; of any other file the

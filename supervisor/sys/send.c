@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: getsockopt sendmsg */
 #include "sys/send.h"
 #include "crew.h"
 #include "notify.h"

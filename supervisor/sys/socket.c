@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: socket */
 #include "crew.h"
 #include "supervisor.h"
 #include "sys/dispatch.h"

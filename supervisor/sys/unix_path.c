@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: openat2 readlink getuid geteuid */
 #include "sys/unix_path.h"
 
 #include "shared/base/fd.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: sendto pread64 lseek poll */
 /*
  * Calls that write to a descriptor inside the window without saying where to.  A UDP socket is
  * written to by the supervisor, which counts; any other file by the kernel.

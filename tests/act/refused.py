@@ -157,7 +157,24 @@ def borrowed_credentials(world):
     expect(fenced.stdout.split() == ["forged", "13", "plain", "1"], fenced.stdout + fenced.stderr)
 
 
+def borrowed_port(world):
+    """Nor does it get a port below 1024 that is root's to bind."""
+    if os.geteuid() != 0:
+        raise Skip("needs root, to become somebody else")
+    script = ("import os, socket\n"
+              "def attempt(port):\n"
+              "    try: socket.socket().bind(('127.0.0.1', port)); print('bound')\n"
+              "    except OSError as e: print(e.errno)\n"
+              "attempt(81)\nos.setuid(65534)\nattempt(82)\nattempt(8082)\n")
+    native = world.native("python3", "-c", script)
+    if native.stdout.split() != ["bound", "13", "bound"]:
+        raise Skip(f"natively ports below 1024 are free here: {native.stdout.split()}")
+    fenced = world.fenced(world.policy(), "python3", "-c", script)
+    expect(fenced.stdout == native.stdout, fenced.stdout + fenced.stderr)
+
+
 def tests():
+    yield "refused: a port that is root's to bind", borrowed_port
     yield "refused: the supervisor's credentials on a local socket", borrowed_credentials
     yield "refused: no start where sockets cannot be taken", without_getfd
     yield "refused: memory is read by /proc where process_vm_readv is not allowed", without_readv

@@ -84,6 +84,7 @@ Test(status, what_is_written_reads_the_same)
 				.reclaimed = 8,
 				.over_quota = 9,
 				.lost = 10,
+				.memory = 11,
 				.quotas = {[QUOTA_BYTES_SENT] = {1, 2, QUOTA_UNLIMITED, 4}},
 				.sockets = sockets,
 				.n_sockets = 2,
@@ -102,6 +103,7 @@ Test(status, what_is_written_reads_the_same)
 	cr_expect_str_eq(read->program, status.program);
 	cr_expect_eq(read->supervisor, 2);
 	cr_expect_eq(read->lost, 10);
+	cr_expect_eq(read->memory, 11);
 	cr_expect_eq(read->flows_left_out, 12);
 	expect_same_usage(&read->total, &status.total);
 	cr_expect_eq(memcmp(read->quotas, status.quotas, sizeof(status.quotas)), 0);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: mkdir mkdirat access faccessat fcntl */
 #include "shared/base/fd.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: kill wait4 waitid readlink getdents64 prctl poll */
 #include "shared/base/tree.h"
 
 #include "shared/base/fd.h"

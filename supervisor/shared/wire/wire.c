@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: sendmsg recvmsg */
 #include "shared/wire/wire.h"
 
 #include "shared/base/fd.h"
