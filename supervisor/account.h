@@ -171,6 +171,9 @@ struct source_loc account_spent_loc(struct account *account);
 /** account_shut() - what became of it: @done, or it is to be tried again later. */
 void account_shut(struct account *account, uint64_t cookie, enum account_todo todo, bool done);
 
+/** account_keep() - the socket is not idle after all. */
+void account_keep(struct account *account, uint64_t cookie);
+
 /** account_ended() - the kernel's last word.  @fin: the peer's FIN is in its bytes.  Return: was it one of ours? */
 bool account_ended(struct account *account, const struct sock_end *end, bool fin);
 

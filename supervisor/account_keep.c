@@ -287,6 +287,20 @@ void account_shut(struct account *account, uint64_t cookie, enum account_todo to
 	pthread_mutex_unlock(&account->lock);
 }
 
+void account_keep(struct account *account, uint64_t cookie)
+{
+	struct account_socket *socket;
+
+	pthread_mutex_lock(&account->lock);
+	socket = account_find(account, cookie);
+	if (socket) {
+		socket->todo = ACCOUNT_LEAVE;
+		socket->used_ns = clock_now_ns();
+		account_schedule(account, socket, socket->used_ns);
+	}
+	pthread_mutex_unlock(&account->lock);
+}
+
 void account_counted(struct account *account, uint64_t cookie, const struct tcp_numbers *numbers)
 {
 	struct account_socket *socket;

@@ -66,7 +66,6 @@ static void trace_shut(struct supervisor *sup, const struct account_look *look,
 	    .fd = look->fd,
 	    .transport = look->transport == TRANSPORT_TCP ? "tcp" : "udp",
 	    .to = look->to.addr.family ? &look->to : NULL,
-	    .arguments = "",
 	    .decision = TRACE_DENY,
 	    .result = -EPIPE,
 	    .location = location,
@@ -86,9 +85,22 @@ static void trace_shut(struct supervisor *sup, const struct account_look *look,
 	trace_decided(sup->trace, &record);
 }
 
+static bool is_listening(int fd)
+{
+	int listening = 0;
+	socklen_t size = sizeof(listening);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening;
+}
+
 static void shut(struct supervisor *sup, int fd, const struct account_look *look,
 		 enum account_todo todo)
 {
+	/* A server is not idle because nobody calls. */
+	if (is_listening(fd)) {
+		account_keep(sup->account, look->cookie);
+		return;
+	}
 	/* ENOTCONN: an unconnected UDP socket is shut all the same (inet_shutdown()). */
 	shutdown(fd, todo == ACCOUNT_RECLAIM ? SHUT_RDWR : SHUT_WR);
 	account_shut(sup->account, look->cookie, todo, true);

@@ -89,7 +89,7 @@ static int act_tcp(struct request *req)
 	enum quota_kind spent = QUOTA_KINDS;
 	struct sock_tuple tuple;
 	bool begun;
-	int rc = (int)request_count(req, account_may_connect(account, &caller, &spent), spent);
+	int rc = (int)request_count(req, account_may_connect(account, &caller, &spent), &spent);
 
 	if (rc < 0)
 		return rc;

@@ -162,7 +162,7 @@ static long receive_one(struct crew_worker *worker, struct request *req, struct 
 	enum quota_kind spent = QUOTA_KINDS;
 	ssize_t n;
 	int rc =
-	    (int)request_count(req, account_may_receive(req->sup->account, &caller, &spent), spent);
+	    (int)request_count(req, account_may_receive(req->sup->account, &caller, &spent), &spent);
 
 	if (rc < 0)
 		return rc;

@@ -211,7 +211,7 @@ static long charge(struct request *req, struct send_job *job)
 	}
 	if (!job->fast_open || !job->has_name)
 		return 0;
-	return request_count(req, account_may_connect(req->sup->account, &caller, &spent), spent);
+	return request_count(req, account_may_connect(req->sup->account, &caller, &spent), &spent);
 }
 
 /* A fast open was tried: where is it? */
