@@ -2,6 +2,7 @@
 #include "policy/filter_build.h"
 
 #include <errno.h>
+#include <linux/if_tun.h>
 #include <linux/in6.h>
 #include <linux/netlink.h>
 #include <linux/ptrace.h>
@@ -383,7 +384,16 @@ static void clauses_ioctl(struct filter_builder *b)
 {
 	refuse_if(b, CONDS(EQ(1, TIOCSTI)), EPERM, "would type into the caller's terminal");
 	refuse_if(b, CONDS(EQ(1, TIOCLINUX)), EPERM, "would type into the caller's terminal");
+	/* A tap device that exists and has no owner, or this user for one, takes any frame from anybody. */
+	refuse_if(b, CONDS(EQ(1, TUNSETIFF)), EPERM, "a network tunnel carries any packet");
 	allow_rest(b);
+}
+
+/* security/keys/request_key.c: without callout information only keys that exist are found. */
+static void clauses_request_key(struct filter_builder *b)
+{
+	allow_if(b, CONDS(ZERO(2)), builtin);
+	refuse_rest(b, EPERM, "the kernel would start a helper outside");
 }
 
 /* --- the supervisor and the front as targets --- */
@@ -462,6 +472,14 @@ static void clauses_prlimit64(struct filter_builder *b)
 static void clauses_setpriority(struct filter_builder *b)
 {
 	protect_who(b, PRIO_PROCESS, PRIO_PGRP, PRIO_USER);
+}
+
+/* Who is in a group may name it 0.  The first protected one is the front, whose group is the program's. */
+static void clauses_setpgid(struct filter_builder *b)
+{
+	for (size_t i = 1; i < b->setup->n_protected; i++)
+		refuse_if(b, CONDS(EQ(1, b->setup->protected_pids[i])), EPERM, supervisor_why);
+	allow_rest(b);
 }
 
 static void clauses_ioprio_set(struct filter_builder *b)
