@@ -17,6 +17,7 @@
 #include "supervisor.h"
 #include "trace.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -31,12 +32,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PROTECTED_MAX 8
+#define PROTECTED_MAX 16
 
 /* Out of the program's reach, and with room for as many waiting calls as the system allows. */
 static void guard_self(void)
 {
-	static const int ignored[] = {SIGPIPE, SIGINT, SIGQUIT, SIGHUP, SIGTSTP, SIGTTIN, SIGTTOU};
+	static const int ignored[] = {SIGPIPE, SIGINT,  SIGQUIT, SIGHUP,
+				      SIGTSTP, SIGTTIN, SIGTTOU, SIGIO};
 	struct rlimit files;
 	sigset_t none;
 
@@ -75,14 +77,32 @@ static int landlock_abi(void)
 	return (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 }
 
+/*
+ * Ids of all threads that run by now, ours included, into @out.  A thread can be named
+ * where a process is meant: prlimit(2) of one changes the limits of all.
+ */
+static size_t own_threads(int *out, size_t max)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	const struct dirent *entry;
+	size_t n = 0;
+
+	while (tasks && n < max && (entry = readdir(tasks)))
+		if (entry->d_name[0] != '.')
+			out[n++] = atoi(entry->d_name);
+	if (tasks)
+		closedir(tasks);
+	return n;
+}
+
 static int build_filter(struct supervisor *sup, const struct arguments *arguments, int abi,
 			struct sock_fprog *program)
 {
-	int pids[PROTECTED_MAX] = {arguments->front, getppid(), getpid()};
+	int pids[PROTECTED_MAX] = {arguments->front, getppid()};
 	struct filter_setup setup = {
 	    .trace = sup->trace != NULL, .signal_scope = abi >= 6, .protected_pids = pids};
 
-	setup.n_protected = 3 + crew_threads(sup->crew, pids + 3, PROTECTED_MAX - 3);
+	setup.n_protected = 2 + own_threads(pids + 2, PROTECTED_MAX - 2);
 	sup->spec = filter_spec_new(sup->plan, &setup);
 	if (sup->spec && filter_compile(sup->spec, program) == 0)
 		return 0;

@@ -2,6 +2,7 @@
 #include "policy/filter_build.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_tun.h>
 #include <linux/in6.h>
 #include <linux/netlink.h>
@@ -460,6 +461,26 @@ static void clauses_rt_tgsigqueueinfo(struct filter_builder *b)
 static void clauses_pidfd_open(struct filter_builder *b)
 {
 	clauses_tkill(b);
+}
+
+/* A directory of /proc is a pidfd to it, and names nobody in a register. */
+static void clauses_pidfd_send_signal(struct filter_builder *b)
+{
+	if (!b->setup->signal_scope)
+		refuse_rest(b, ENOSYS, "not available without Landlock");
+	allow_rest(b);
+}
+
+/*
+ * The kernel sends the signal of an asynchronous file to its owner (F_SETOWN, F_SETOWN_EX,
+ * FIOSETOWN, leases, dnotify), who is named in memory.  Unless F_SETSIG chose another
+ * it is SIGIO or SIGURG, which the supervisor, the guard and the front survive.
+ */
+static void clauses_fcntl(struct filter_builder *b)
+{
+	if (!b->setup->signal_scope)
+		refuse_if(b, CONDS(EQ(1, F_SETSIG)), EPERM, "not available without Landlock");
+	allow_rest(b);
 }
 
 /* Landlock does not cover what follows: it could still starve the supervisor. */

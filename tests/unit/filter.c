@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "filter_fixture.h"
 
+#include <fcntl.h>
 #include <linux/if_tun.h>
 #include <linux/in6.h>
 #include <linux/netlink.h>
@@ -195,7 +196,8 @@ Test(filter, ways_around_the_filter_are_closed)
 	    {__NR_ioctl, {3, HIGH | TUNSETIFF}, ERR(EPERM)}, {__NR_request_key, {1, 1, 0}, ALLOW},
 	    {__NR_request_key, {1, 1, 1}, ERR(EPERM)}, {__NR_request_key, {1, 1, HIGH}, ERR(EPERM)},
 	    {__NR_ptrace, {PTRACE_ATTACH}, ALLOW}, {__NR_process_vm_writev, {1}, ALLOW},
-	    {__NR_kill, {4321, SIGKILL}, ALLOW}, {__NR_pidfd_open, {4321}, ALLOW});
+	    {__NR_kill, {4321, SIGKILL}, ALLOW}, {__NR_pidfd_open, {4321}, ALLOW},
+	    {__NR_pidfd_send_signal, {3, 9}, ALLOW}, {__NR_fcntl, {3, F_SETSIG, 9}, ALLOW});
 }
 
 Test(filter, without_landlock_the_supervisor_is_fenced_off_by_pid)
@@ -215,7 +217,9 @@ Test(filter, without_landlock_the_supervisor_is_fenced_off_by_pid)
 	    {__NR_rt_tgsigqueueinfo, {1, 4321}, ERR(EPERM)}, {__NR_pidfd_open, {4321}, ERR(EPERM)},
 	    {__NR_pidfd_open, {5}, ALLOW}, {__NR_ptrace, {PTRACE_ATTACH}, ERR(EPERM)},
 	    {__NR_ptrace, {PTRACE_SEIZE}, ERR(EPERM)}, {__NR_ptrace, {PTRACE_TRACEME}, ALLOW},
-	    {__NR_process_vm_writev, {1}, ERR(EPERM)});
+	    {__NR_process_vm_writev, {1}, ERR(EPERM)},
+	    {__NR_pidfd_send_signal, {3, 9}, ERR(ENOSYS)},
+	    {__NR_fcntl, {3, HIGH | F_SETSIG, 9}, ERR(EPERM)}, {__NR_fcntl, {3, F_GETFL}, ALLOW});
 }
 
 Test(filter, the_supervisor_cannot_be_starved)
