@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where attacks happen: a namespace with a witness of every packet in it, and a process outside the fence."""
+import ctypes
 import ipaddress
 import os
 import select
@@ -23,7 +24,7 @@ ip neigh add 203.0.113.1 lladdr 02:00:00:00:00:01 dev near0
 for a in fd00::2 fd00::3 fd00::9 ::127.0.0.2 64:ff9b::127.0.0.2 2002:7f00:2::1 2001:0:cb00:7101::80ff:fffd; do
     ip addr add $a/128 dev lo nodad
 done
-echo 0 2147483647 >/proc/sys/net/ipv4/ping_group_range
+echo 0 0 >/proc/sys/net/ipv4/ping_group_range
 echo 0x707 >/proc/sys/net/ipv4/tcp_fastopen
 echo 1 >/proc/sys/net/ipv6/conf/lo/seg6_enabled || true
 ip tuntap add dev tap0 mode tap && ip link set tap0 up || true
@@ -37,7 +38,11 @@ OWN = {ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1")}
 SPOOFED = {ipaddress.ip_address(text) for text in ("127.0.0.9", "203.0.113.77", "fd00::9")}
 IGMP, TCP, UDP, UDPLITE = 2, 6, 17, 136
 ETH_P_ALL, ETH_P_IP, ETH_P_IPV6 = 3, 0x0800, 0x86dd
-SO_RCVBUFFORCE = 33
+SO_ATTACH_FILTER, SO_RCVBUFFORCE = 26, 33
+SOL_PACKET, PACKET_STATISTICS, PACKET_HOST = 263, 6, 0
+# linux/filter.h: of a packet's data, or about it.
+LOAD, LOAD_ABOUT, EQUAL, RETURN = 0x20, 0xfffff000, 0x15, 0x06
+ABOUT_PROTOCOL, ABOUT_KIND, ABOUT_DEVICE = 0, 4, 8
 
 
 class Packet:
@@ -74,11 +79,16 @@ class Packet:
 
 
 class Witness:
-    """Sees every packet of the namespace; answers TCP and UDP at its port, at every address."""
+    """
+    Sees every packet of the namespace; answers TCP and UDP at its port, at every address.
+    @own: whether that port is forbidden at 127.0.0.1 as well
+    """
 
-    def __init__(self):
+    def __init__(self, own):
+        self.own = own
         self.tap = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
         self.tap.setblocking(False)
+        self.leave_out_the_crowd()
         try:
             self.tap.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 32 << 20)
         except PermissionError:
@@ -92,8 +102,23 @@ class Witness:
         self.udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         self.udp.bind(("::", self.port))
 
-    def heard(self, own=True):
-        """Forbidden packets since the last call; each is here before the call that sent it returns.  @own: see OWN."""
+    def leave_out_the_crowd(self):
+        """In the kernel: what lo brings back, and what an own port that is allowed gets; the queue holds so many."""
+        loopback = int.from_bytes(socket.inet_aton("127.0.0.1"), "big")
+        code = [(LOAD, 0, 0, LOAD_ABOUT + ABOUT_KIND), (EQUAL, 0, 2, PACKET_HOST),
+                (LOAD, 0, 0, LOAD_ABOUT + ABOUT_DEVICE), (EQUAL, 5, 0, socket.if_nametoindex("lo")),
+                (LOAD, 0, 0, LOAD_ABOUT + ABOUT_PROTOCOL), (EQUAL, 0, 2, 0 if self.own else ETH_P_IP),
+                (LOAD, 0, 0, 16), (EQUAL, 1, 0, loopback), (RETURN, 0, 0, 0xffff), (RETURN, 0, 0, 0)]
+        self.code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in code))
+        program = struct.pack("HxxxxxxP", len(code), ctypes.addressof(self.code))
+        self.tap.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
+
+    def missed(self):
+        """Packets that found the queue full."""
+        return struct.unpack("II", self.tap.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))[1]
+
+    def heard(self):
+        """Forbidden packets since the last call; each is here before the call that sent it returns."""
         found = []
         while True:
             try:
@@ -103,7 +128,7 @@ class Witness:
             if about[1] not in (ETH_P_IP, ETH_P_IPV6) or len(data) < 20:
                 continue
             packet = Packet(about[1], data)
-            if packet.is_forbidden(self.port, self.group, own):
+            if packet.is_forbidden(self.port, self.group, self.own):
                 found.append(str(packet))
 
     def waits(self, seconds):
@@ -122,9 +147,12 @@ class Witness:
 class Field(World):
     """One run of one attack: environment, witness, outsider."""
 
+    def __init__(self, own):
+        self.own = own
+
     def __enter__(self):
         super().__enter__()
-        self.witness_of_all = Witness()
+        self.witness_of_all = Witness(self.own)
         self.closing.append(self.witness_of_all)
         self.environment = dict(os.environ, ATTACK_PORT=str(self.witness_of_all.port), ATTACK_DIR=self.directory,
                                 ATTACK_GROUP=str(self.witness_of_all.group))

@@ -68,43 +68,6 @@ static int listening(void)
 	return fd;
 }
 
-/* A socket in a local socket's queue: nobody sees it by looking at descriptors. */
-static int queued(void)
-{
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = {{CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
-	struct iovec part = {(char[]){"d"}, 1};
-	struct msghdr message = {NULL, 0, &part, 1, &control, sizeof(control), 0};
-	int fd = connected(attack_udp()), ends[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
-		return -1;
-	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-	sendmsg(ends[1], &message, 0);
-	close(fd);
-	close(ends[1]);
-	return ends[0];
-}
-
-static void use_queued(void)
-{
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
-	char text[4];
-	struct iovec part = {text, sizeof(text)};
-	struct msghdr message = {NULL, 0, &part, 1, &control, sizeof(control), 0};
-	int fd;
-
-	if (!attack_say("recvmsg", recvmsg(GIVEN, &message, 0)) || !message.msg_controllen)
-		return;
-	memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
-	attack_say("send", send(fd, "x", 1, 0));
-}
-
 static void use_aimed(void)
 {
 	attack_hit_if("send", send(GIVEN, "x", 1, MSG_NOSIGNAL));
@@ -159,15 +122,10 @@ static const struct kind {
 	int (*make)(void);
 	void (*use)(void);
 } kinds[] = {
-    {"packet", packet, use_packet},
-    {"raw", raw, use_raw},
-    {"ring", ring, use_any},
-    {"tunnel", tunnel, use_tunnel},
-    {"queued", queued, use_queued},
-    {"listening", listening, use_any},
-    {"tcp", attack_tcp, use_aimed},
-    {"udp", attack_udp, use_udp},
-    {"connected", attack_udp, use_aimed},
+    {"packet", packet, use_packet},    {"raw", raw, use_raw},
+    {"ring", ring, use_any},           {"tunnel", tunnel, use_tunnel},
+    {"listening", listening, use_any}, {"tcp", attack_tcp, use_aimed},
+    {"udp", attack_udp, use_udp},      {"connected", attack_udp, use_aimed},
 };
 
 int main(int argc, char **argv)
