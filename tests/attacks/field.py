@@ -162,8 +162,8 @@ class Field(World):
     def port(self):
         return self.witness_of_all.port
 
-    def start_outsider(self):
-        outsider = subprocess.Popen([attack("outsider")], env=self.environment, stdin=subprocess.DEVNULL,
+    def start_outsider(self, *by):
+        outsider = subprocess.Popen([*by, attack("outsider")], env=self.environment, stdin=subprocess.DEVNULL,
                                     stdout=subprocess.PIPE, text=True)
         self.closing.append(Ender(outsider))
         words = outsider.stdout.readline().split()

@@ -75,14 +75,14 @@ static void tunnel(void)
 /* A file that runs as root whoever starts it: this very program, copied by the runner. */
 static void set_user_id(void)
 {
-	const char *copy = attack_setting("ATTACK_SETUID");
+	const char *copy = attack_setting("ATTACK_COPY");
 
 	if (geteuid() == 0 && *copy) {
 		char *const words[] = {(char *)(uintptr_t)copy, (char[]){"set_user_id"}, NULL};
 
 		if (setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534) < 0)
 			attack_skip("cannot become somebody else");
-		setenv("ATTACK_SETUID", "", 1);
+		setenv("ATTACK_COPY", "", 1);
 		execv(copy, words);
 		attack_skip("cannot be run");
 	}

@@ -4,6 +4,7 @@
 
 #include <linux/if_ether.h>
 #include <sched.h>
+#include <sys/mount.h>
 
 static int sleeper(void *argument)
 {
@@ -84,6 +85,25 @@ static void root_inside(void)
 	attack_both();
 }
 
+/* Where the supervisor would look for us, if it looked in our file system. */
+static void other_proc(void)
+{
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
+		attack_skip("no user namespaces");
+	attack_say("private", mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	attack_say("mount", mount("none", "/proc", "tmpfs", 0, NULL));
+	attack_both();
+}
+
+static void no_root_directory(void)
+{
+	if (unshare(CLONE_NEWUSER) < 0)
+		attack_skip("no user namespaces");
+	if (chdir(attack_setting("ATTACK_DIR")) < 0 || chroot(".") < 0)
+		attack_skip("cannot change the root");
+	attack_both();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct attack_mode modes[] = {
@@ -91,6 +111,7 @@ int main(int argc, char **argv)
 	    {"clone", clone_network},        {"clone_high_bits", clone_high_bits},
 	    {"clone3", clone3_network},      {"setns", enter_by_file},
 	    {"setns_pidfd", enter_by_pidfd}, {"root_inside", root_inside},
+	    {"other_proc", other_proc},      {"no_root_directory", no_root_directory},
 	};
 
 	return attack_main(argc, argv, ATTACK_MODES(modes));

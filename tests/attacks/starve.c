@@ -2,8 +2,7 @@
 /* Limits, priorities and processors of the supervisor, the guard and the front; natively a stand-in's. */
 #include "attack.h"
 
-#include <poll.h>
-#include <pthread.h>
+#include <linux/perf_event.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -207,6 +206,15 @@ static long by_robust_list(pid_t pid)
 	return syscall(SYS_get_robust_list, pid, &head, &size);
 }
 
+static long by_counting(pid_t pid)
+{
+	struct perf_event_attr attributes = {.type = PERF_TYPE_SOFTWARE,
+					     .size = sizeof(attributes),
+					     .config = PERF_COUNT_SW_TASK_CLOCK};
+
+	return syscall(SYS_perf_event_open, &attributes, pid, -1, -1, 0);
+}
+
 MODE(memory, by_reading)
 MODE(vector, by_vector)
 MODE(descriptor, by_descriptor)
@@ -214,6 +222,7 @@ MODE(list, by_list)
 MODE(traced, by_tracing)
 MODE(advice, by_advice)
 MODE(robust_list, by_robust_list)
+MODE(counted, by_counting)
 
 int main(int argc, char **argv)
 {
@@ -237,6 +246,7 @@ int main(int argc, char **argv)
 	    {"traced", run_traced},
 	    {"advice", run_advice},
 	    {"robust_list", run_robust_list},
+	    {"counted", run_counted},
 	};
 
 	return attack_main(argc, argv, ATTACK_MODES(modes));

@@ -49,7 +49,7 @@ class Row:
     kills: str = ""          # part of the fence that is killed when it says "ready"
     skips: dict = field(default_factory=dict)  # native line -> why it cannot be tried here
     needs_root: str = ""
-    setuid: bool = False
+    copy: int = 0            # a copy of the program, with this mode
     options: tuple = ()      # of gae-run
     without: str = ""        # the fence without this: "landlock"
     own: bool = False        # here the port of 127.0.0.1 is allowed
@@ -118,7 +118,12 @@ STARVE = {
     "io": "ioprio_set", "processor": "one processor", "policy": "SCHED_IDLE", "attributes": "sched_setattr",
     "memory": "/proc/PID/mem", "vector": "process_vm_writev",
     "descriptor": "pidfd_getfd", "list": "/proc/PID/fd", "traced": "ptrace", "advice": "process_madvise",
-    "robust_list": "get_robust_list"}
+    "robust_list": "get_robust_list", "counted": "perf_event_open"}
+
+OUTSIDER = {
+    "pidfd_getfd": "takes an outsider's socket", "ptrace_attach": "traces an outsider", "ptrace_seize": "by PTRACE_SEIZE",
+    "process_vm_writev": "writes an outsider's memory", "proc_mem": "by /proc/PID/mem",
+    "proc_task_mem": "by its task, from a child"}
 
 ROWS = [
     *(Row(f"aims {mode}", tries, skips=NO_MIP6) for mode, tries in AIMS.items()),
@@ -167,6 +172,7 @@ ROWS = [
         "pid_namespace": "a process namespace of its own", "user_namespace": "a user namespace of its own",
         "another_user": "after setresuid", "not_dumpable": "PR_SET_DUMPABLE 0: its memory cannot be read",
         "flood": "among 25,000 calls of 64 threads", "signal_storm": "a signal every 100 us"}),
+    Row("tasks unreadable", "a program whose memory nobody may read", copy=0o711, user=True, ends=(0, 125, 126)),
     Row("tasks clone3", "clone3, whose flags lie in memory", shows=HIT),
     *rows("fault", {
         "uffd": "an address behind userfaultfd, filled late", "uffd_late": "filled after the supervisor gave up",
@@ -188,10 +194,12 @@ ROWS = [
         "unshare": "another network", "unshare_user": "with a user namespace", "clone": "by clone",
         "clone_high_bits": "with bits above 32", "clone3": "by clone3"}, shows=HIT),
     *rows("namespaces", {"setns": "an outsider's network", "setns_pidfd": "by pidfd"}, shows=HIT, outsider=True),
-    Row("namespaces root_inside", "rights over a user namespace of its own"),
+    *rows("namespaces", {
+        "root_inside": "rights over a user namespace of its own", "other_proc": "another /proc over the real one",
+        "no_root_directory": "another root directory"}),
+    *rows("outside", OUTSIDER, outsider=True),
+    *rows("outside", OUTSIDER, outsider=True, user=True),
     *rows("outside", {
-        "pidfd_getfd": "takes an outsider's socket", "ptrace_attach": "traces an outsider", "ptrace_seize": "by PTRACE_SEIZE",
-        "process_vm_writev": "writes an outsider's memory", "proc_mem": "by /proc/PID/mem", "proc_task_mem": "by its task, from a child",
         "stream": "a daemon's socket by path", "stream_abstract": "an abstract one",
         "received_socket": "a daemon that gives its socket away", "datagram": "datagrams to a daemon's path",
         "datagram_abstract": "to an abstract name"}, outsider=True),
@@ -224,7 +232,7 @@ ROWS = [
         "module": "a kernel module", "bpf": "a socket map", "perf": "events of the whole machine",
         "key_helper": "a helper that the kernel starts outside", "ports": "I/O ports", "memory_device": "/dev/mem"}, shows=HIT),
     Row("machine tunnel", "a frame by a tap device that is there"),
-    Row("machine set_user_id", "a set-user-id file", setuid=True, needs_root="root, to make such a file", shows=HIT),
+    Row("machine set_user_id", "a set-user-id file", copy=0o4755, needs_root="root, to make such a file", shows=HIT),
     *(Row("spin", f"processes that fork without end, while the {who} is killed from outside", kills=who, wrap=ISOLATED,
           ends=ends) for who, ends in {"supervisor": (125,), "guard": (125, -9), "front": (-9, 137)}.items()),
     Row("bash", "/dev/tcp of bash", arguments=("bash", "-c", "echo x >/dev/tcp/127.0.0.2/$ATTACK_PORT"),

@@ -168,7 +168,12 @@ static void as_another_user(void)
 	attack_both();
 }
 
-/* Memory that the supervisor may not read: a program whose file may be run but not read. */
+/* The runner makes of it a file that may be run and not read, whose memory nobody may read either. */
+static void unreadable(void)
+{
+	attack_both();
+}
+
 static void not_dumpable(void)
 {
 	prctl(PR_SET_DUMPABLE, 0);
@@ -242,6 +247,7 @@ int main(int argc, char **argv)
 	    {"pid_namespace", in_pid_namespace},
 	    {"user_namespace", in_user_namespace},
 	    {"another_user", as_another_user},
+	    {"unreadable", unreadable},
 	    {"not_dumpable", not_dumpable},
 	    {"flood", flood},
 	    {"signal_storm", signal_storm},
