@@ -47,7 +47,7 @@ static void wave_through(int listener)
 	struct seccomp_notif call = {0};
 	struct pollfd polled = {listener, POLLIN, 0};
 
-	while (poll(&polled, 1, 2000) == 1 &&
+	while (poll(&polled, 1, 300) == 1 &&
 	       ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call) == 0) {
 		struct seccomp_notif_resp answer = {.id = call.id,
 						    .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};

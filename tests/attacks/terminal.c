@@ -58,7 +58,7 @@ static void foreground(void)
 	signal(SIGTTOU, SIG_IGN);
 	attack_say("tcsetpgrp", tcsetpgrp(0, getpgid(victim)));
 	attack_say("ready", 0);
-	for (int i = 0; i < 200 && !attack_is_down(victim); i++)
+	for (int i = 0; i < 20 && !attack_is_down(victim); i++)
 		poll(NULL, 0, 5);
 	if (attack_is_down(victim))
 		attack_hit("foreground");
