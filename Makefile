@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # make            the programs in build/
 # make check      the quick rings (unit, golden); scripts/test runs them all
+# make check-attacks   every attack, natively and under gae-run
 # make bench      speed, as ratios to native
 # make install    PREFIX, DESTDIR
 VERSION := 0.1.0
@@ -122,6 +123,17 @@ $(BUILD)/tests/programs/fake_supervisor: $(call obj,$(SHARED))
 # It writes the ledger as the supervisor does.
 $(BUILD)/tests/programs/ledger_writer: $(call obj,$(filter-out $(READER),$(filter supervisor/ledger/%,$(RECORDS))) $(SHARED))
 $(BUILD)/tests/programs/ledger_writer: LIBS = $(LIBS_SQLITE)
+
+# --- attacks: tests/attacks/NAME.c -> build/tests/attacks/NAME; tests/attacks/table.py says what each mode tries ---
+ATTACKS := $(patsubst tests/attacks/%.c,$(BUILD)/tests/attacks/%,$(call src,tests/attacks))
+test-programs: $(ATTACKS)
+$(ATTACKS): $(BUILD)/tests/attacks/%: tests/attacks/%.c tests/attacks/attack.h $(BUILD)/flags
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -D_GNU_SOURCE $(CFLAGS) -std=c11 -pthread $(filter-out -Wcast-qual,$(WARN)) -o $@ $<
+.PHONY: check-attacks
+check-attacks: all test-programs
+	$(Q)BUILD=$(BUILD) tests/attacks/run
 
 # --- benchmarks of one part in-process: tests/bench/NAME.c -> build/tests/bench/NAME ---
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(call src,tests/bench))

@@ -90,7 +90,7 @@ static void stage_install(const struct stage *stage, int inherited)
 	fd_close(&fd);
 	if (rc < 0)
 		stage_fail(stage, "the filter from the supervisor is unusable: %s", strerror(-rc));
-	rc = message.a & WIRE_LANDLOCK ? landlock_fence() : 0;
+	rc = message.a & WIRE_LANDLOCK ? landlock_fence(landlock_abi()) : 0;
 	if (rc < 0)
 		stage_fail(stage, "the Landlock fence cannot be set: %s", strerror(-rc));
 	if (handover_run(stage->socket, &program, error, sizeof(error)) < 0)

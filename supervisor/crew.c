@@ -202,17 +202,6 @@ int crew_start(struct crew *crew, unsigned int n)
 	return rc;
 }
 
-size_t crew_threads(struct crew *crew, int *out, size_t max)
-{
-	size_t used = 0;
-
-	pthread_mutex_lock(&crew->lock);
-	for (; used < crew->n && used < max; used++)
-		out[used] = crew->states[used].thread;
-	pthread_mutex_unlock(&crew->lock);
-	return used;
-}
-
 void crew_lead(struct crew *crew)
 {
 	pthread_mutex_lock(&crew->lock);

@@ -51,9 +51,6 @@ struct crew *crew_new(struct supervisor *sup);
 /** crew_start() - start @n threads; they sleep until crew_lead().  Return: 0 or -errno. */
 int crew_start(struct crew *crew, unsigned int n);
 
-/** crew_threads() - thread ids of the crew into @out.  Return: how many. */
-size_t crew_threads(struct crew *crew, int *out, size_t max);
-
 /** crew_lead() - the listener is there: let one thread take it. */
 void crew_lead(struct crew *crew);
 

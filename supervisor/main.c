@@ -25,6 +25,7 @@
 #include "trace.h"
 #include "window.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -38,7 +39,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PROTECTED_MAX 8
+#define PROTECTED_MAX 16
 
 static struct plan *load_policy(const struct arguments *arguments)
 {
@@ -60,17 +61,35 @@ static int landlock_abi(void)
 	return (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 }
 
+/*
+ * Ids of all threads that run by now, ours included, into @out.  A thread can be named
+ * where a process is meant: prlimit(2) of one changes the limits of all.
+ */
+static size_t own_threads(int *out, size_t max)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	const struct dirent *entry;
+	size_t n = 0;
+
+	while (tasks && n < max && (entry = readdir(tasks)))
+		if (entry->d_name[0] != '.')
+			out[n++] = atoi(entry->d_name);
+	if (tasks)
+		closedir(tasks);
+	return n;
+}
+
 static int build_filter(struct supervisor *sup, const struct arguments *arguments, int abi,
 			bool local_sockets, struct sock_fprog *program)
 {
-	int pids[PROTECTED_MAX] = {arguments->front, getppid(), getpid()};
+	int pids[PROTECTED_MAX] = {arguments->front, getppid()};
 	struct filter_setup setup = {.trace = sup->trace != NULL,
 				     .signal_scope = abi >= 6,
 				     .protected_pids = pids,
 				     .local_sockets = local_sockets};
 	struct rlimit files = {0, 0};
 
-	setup.n_protected = 3 + crew_threads(sup->crew, pids + 3, PROTECTED_MAX - 3);
+	setup.n_protected = 2 + own_threads(pids + 2, PROTECTED_MAX - 2);
 	if (prlimit(sup->child, RLIMIT_NOFILE, NULL, &files) < 0) {
 		log_error("the program's limit on open files cannot be read: %s", strerror(errno));
 		return -1;

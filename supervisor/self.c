@@ -47,7 +47,8 @@ static void limit(int which, rlim_t most)
 
 void self_prepare(int orphaned)
 {
-	static const int ignored[] = {SIGPIPE, SIGINT, SIGQUIT, SIGHUP, SIGTSTP, SIGTTIN, SIGTTOU};
+	static const int ignored[] = {SIGPIPE, SIGINT,  SIGQUIT, SIGHUP,
+				      SIGTSTP, SIGTTIN, SIGTTOU, SIGIO};
 	struct rlimit files;
 	sigset_t none;
 

