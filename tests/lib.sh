@@ -35,11 +35,12 @@ expected not to match: $3"; else ok "$1"; fi
 # Run in the lab; leaves $out (standard output and error) and $status.
 in_lab() { # root|user COMMAND...
 	local -a who=()
+	local state=$WORK/tmp/state-$1 # each user's ledger is the user's own
 	[ "$1" = root ] || who=(--user "$ordinary_user")
 	shift
 	status=0
 	out=$(timeout -k 5 "$limit" "$lab_tool" exec "$LAB" "${who[@]}" \
-		env HOME="$WORK/home" TMPDIR="$WORK/tmp" PATH="$plain_path" "$@" 2>&1 </dev/null) || status=$?
+		env HOME="$WORK/home" XDG_STATE_HOME="$state" TMPDIR="$WORK/tmp" PATH="$plain_path" "$@" 2>&1 </dev/null) || status=$?
 	[ "$status" -ne 124 ] || out+=" [ended after $limit s]"
 }
 
