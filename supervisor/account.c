@@ -398,6 +398,63 @@ void account_received(struct account *account, const struct account_caller *call
 	pthread_mutex_unlock(&account->lock);
 }
 
+static struct account_port *find_port(struct account *account, uint16_t port)
+{
+	for (size_t i = 0; i < account->n_ports && i < ACCOUNT_PORTS_MAX; i++)
+		if (account->ports[i].port == port)
+			return &account->ports[i];
+	return NULL;
+}
+
+void account_bound(struct account *account, const struct account_caller *caller, uint16_t port)
+{
+	struct account_port *at;
+
+	pthread_mutex_lock(&account->lock);
+	at = find_port(account, port);
+	if (!at)
+		at = &account->ports[account->n_ports++ % ACCOUNT_PORTS_MAX];
+	*at = (struct account_port){.port = port, .pid = caller->pid};
+	strncpy(at->process, caller->process, sizeof(at->process) - 1);
+	pthread_mutex_unlock(&account->lock);
+}
+
+bool account_accepts(struct account *account, uint16_t port)
+{
+	bool accepts;
+
+	pthread_mutex_lock(&account->lock);
+	accepts = find_port(account, port) != NULL;
+	pthread_mutex_unlock(&account->lock);
+	return accepts;
+}
+
+bool account_accepted(struct account *account, const struct sock_end *end, bool fin)
+{
+	struct net_endpoint peer = {.addr = end->tuple.remote.addr, .port = end->tuple.local.port};
+	struct account_caller caller = {0};
+	const struct account_port *at;
+	struct usage more = {.bytes_sent = end->tcp.bytes_sent,
+			     .bytes_received = end->tcp.bytes_received - fin};
+
+	pthread_mutex_lock(&account->lock);
+	at = find_port(account, end->tuple.local.port);
+	if (at) {
+		caller.pid = at->pid;
+		caller.process = at->process;
+		usage_add(&flow_of(account, &caller, TRANSPORT_TCP, &peer)->usage, &more);
+		account->dirty = true;
+	}
+	pthread_mutex_unlock(&account->lock);
+	if (!at)
+		return false;
+	quotas_add(account->quotas, QUOTA_SENDS, end->tcp.segments_sent);
+	quotas_add(account->quotas, QUOTA_RECEIVES, end->tcp.segments_received);
+	quotas_add(account->quotas, QUOTA_BYTES_SENT, more.bytes_sent);
+	quotas_add(account->quotas, QUOTA_BYTES_RECEIVED, more.bytes_received);
+	return true;
+}
+
 void account_denied(struct account *account, const struct account_caller *caller,
 		    enum transport transport, const struct net_endpoint *to)
 {

@@ -114,6 +114,12 @@ bool account_sent(struct account *account, const struct account_caller *caller,
 void account_received(struct account *account, const struct account_caller *caller,
 		      const struct net_endpoint *from, size_t size, unsigned int datagrams);
 
+/**
+ * account_bound() - a TCP socket was bound to @port: connections accepted there (where the policy lets
+ * the program listen) are nobody's connect, and are counted when they end.
+ */
+void account_bound(struct account *account, const struct account_caller *caller, uint16_t port);
+
 /** account_denied() - a destination rule refused. */
 void account_denied(struct account *account, const struct account_caller *caller,
 		    enum transport transport, const struct net_endpoint *to);
@@ -176,6 +182,16 @@ void account_keep(struct account *account, uint64_t cookie);
 
 /** account_ended() - the kernel's last word.  @fin: the peer's FIN is in its bytes.  Return: was it one of ours? */
 bool account_ended(struct account *account, const struct sock_end *end, bool fin);
+
+/**
+ * account_accepted() - the end of a connection that no socket of ours began: counted where it was
+ * accepted at a port of ours, as a flow to the peer's address and our port.
+ * Return: was it?
+ */
+bool account_accepted(struct account *account, const struct sock_end *end, bool fin);
+
+/** account_accepts() - may there be such connections at this port? */
+bool account_accepts(struct account *account, uint16_t port);
 
 /** account_has() - does anybody here know the socket? */
 bool account_has(struct account *account, uint64_t cookie);

@@ -36,6 +36,14 @@ struct account_socket {
 	uint64_t interval_ns;
 };
 
+/* A port that the program may accept connections at, and who bound it. */
+struct account_port {
+	uint16_t port;
+	pid_t pid;
+	char process[16];
+};
+#define ACCOUNT_PORTS_MAX 256u
+
 struct account {
 	struct account_config config;
 	const struct plan *plan;
@@ -46,6 +54,8 @@ struct account {
 	size_t n_buckets, n_sockets;
 	struct heap looks;
 	struct flows flows;
+	struct account_port ports[ACCOUNT_PORTS_MAX]; /* the last ones: a ring */
+	size_t n_ports;
 	struct flow *take_at; /* where account_take() goes on; NULL: at the first */
 	bool taking;
 	bool dirty; /* a flow has what the ledger lacks */

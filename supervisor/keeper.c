@@ -94,9 +94,9 @@ static void hear_end(void *context, const struct sock_end *end)
 {
 	struct keeper *keeper = context;
 	struct account *account = keeper->sup->account;
-	bool fin = false;
+	bool fin = false, ours = account_has(account, end->cookie);
 
-	if (!account_has(account, end->cookie))
+	if (!ours && !(end->is_tcp && account_accepts(account, end->tuple.local.port)))
 		return;
 	/*
 	 * The peer's FIN is in the kernel's count of bytes where it was received by this socket: then
@@ -105,7 +105,10 @@ static void hear_end(void *context, const struct sock_end *end)
 	 */
 	if (end->is_tcp && end->tcp.bytes_received > 0 && end->tcp.fin_acked)
 		fin = sock_diag_state(keeper->questions, &end->tuple) == 0;
-	account_ended(account, end, fin);
+	if (ours)
+		account_ended(account, end, fin);
+	else
+		account_accepted(account, end, fin);
 }
 
 /* Return: whether there was any news. */

@@ -48,6 +48,7 @@ static long bind_ip(struct request *req, const void *bytes, size_t size)
 	struct account_caller caller = request_caller(req);
 	enum quota_kind spent = QUOTA_KINDS;
 	struct sockaddr_storage at;
+	struct sock_tuple tuple;
 	socklen_t at_size;
 	long counted;
 	int rc = sockaddr_read(req->socket.domain, req->socket.type, SOCKADDR_BIND, bytes, size,
@@ -74,7 +75,12 @@ static long bind_ip(struct request *req, const void *bytes, size_t size)
 	if (would_lend_port(req))
 		return -EACCES;
 	at_size = sockaddr_build(req->socket.domain, &req->dest, &at);
-	return bind(req->duplicate, (const struct sockaddr *)&at, at_size) < 0 ? -errno : 0;
+	if (bind(req->duplicate, (const struct sockaddr *)&at, at_size) < 0)
+		return -errno;
+	if (req->socket.type == SOCK_STREAM && plan->listen.word == LISTEN_ALLOW &&
+	    sock_tuple_of(req->duplicate, &req->dest.endpoint, &tuple) == 0)
+		account_bound(req->sup->account, &caller, tuple.local.port);
+	return 0;
 }
 
 void sys_bind(struct crew_worker *worker, struct request *req)
