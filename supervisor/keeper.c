@@ -21,8 +21,6 @@
 /* At one time: the loop has others to serve. */
 #define NEWS_AT_ONCE 512
 #define LOOKS_AT_ONCE 256
-/* How old the count of all segments may be. */
-#define TRAFFIC_FRESH_NS 200000000u
 
 struct keeper {
 	struct supervisor *sup;
@@ -71,18 +69,13 @@ static void hear_end(void *context, const struct sock_end *end)
 {
 	struct keeper *keeper = context;
 	struct account *account = keeper->sup->account;
-	bool fin = false;
+	int left = 0;
 
 	if (!account_has(account, end->cookie))
 		return;
-	/*
-	 * The peer's FIN is in the kernel's count of bytes where it was received by this socket: then
-	 * nothing of it is left behind.  Where we closed first, what is left waits (TIME_WAIT,
-	 * FIN_WAIT2) and was there to receive it.
-	 */
-	if (end->is_tcp && end->tcp.bytes_received > 0 && end->tcp.fin_acked)
-		fin = sock_diag_state(keeper->questions, &end->tuple) == 0;
-	account_ended(account, end, fin);
+	if (end->is_tcp && end->tcp.bytes_received > 0 && end->unread == 0)
+		left = sock_diag_state(keeper->questions, &end->tuple);
+	account_ended(account, end, sock_end_fin(end, left));
 }
 
 static void hear(struct keeper *keeper)
@@ -106,7 +99,8 @@ static void hear(struct keeper *keeper)
 
 /*
  * All TCP segments in and out of this network namespace: as long as that does not move, no
- * connection has moved, and ten thousand quiet ones need no look.
+ * connection has moved, and ten thousand quiet ones need no look.  Read once for all that are due
+ * at @now: an older count would take a socket for idle that has just moved.
  */
 static uint64_t read_traffic(struct keeper *keeper, uint64_t now)
 {
@@ -115,7 +109,7 @@ static uint64_t read_traffic(struct keeper *keeper, uint64_t now)
 	unsigned long long in, out;
 	ssize_t n;
 
-	if (keeper->traffic_read_ns && now - keeper->traffic_read_ns < TRAFFIC_FRESH_NS)
+	if (keeper->traffic_read_ns == now)
 		return keeper->traffic;
 	keeper->traffic_read_ns = now;
 	keeper->traffic++; /* unknown: something may have moved */

@@ -168,7 +168,7 @@ struct account_caller request_caller(const struct request *req)
 				       .domain = req->socket.domain};
 }
 
-long request_count(struct request *req, enum account_answer answer, enum quota_kind spent)
+long request_count(struct request *req, enum account_answer answer, const enum quota_kind *spent)
 {
 	static const char *const why[] = {
 	    "the quota of sockets is used up",       "the quota of binds is used up",
@@ -182,7 +182,7 @@ long request_count(struct request *req, enum account_answer answer, enum quota_k
 	case ACCOUNT_FINE:
 		return 0;
 	case ACCOUNT_SPENT:
-		return request_deny(req, EDQUOT, req->sup->plan->quotas[spent].loc, why[spent]);
+		return request_deny(req, EDQUOT, req->sup->plan->quotas[*spent].loc, why[*spent]);
 	case ACCOUNT_CLOSED:
 		return request_deny(req, EPIPE, req->sup->plan->idle.loc,
 				    "the socket was idle and has been reclaimed");

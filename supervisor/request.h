@@ -110,9 +110,10 @@ struct account_caller request_caller(const struct request *req);
 
 /**
  * request_count() - what the account's answer means for the caller.
+ * @spent: what may_*() was given; a pointer, for it is set by the argument before
  * Return: 0 go on; -EDQUOT, -EPIPE, -ENOBUFS with the reason in the trace.
  */
-long request_count(struct request *req, enum account_answer answer, enum quota_kind spent);
+long request_count(struct request *req, enum account_answer answer, const enum quota_kind *spent);
 
 /** request_deny() - note that a statement (not a destination rule) refused.  Return: -@error. */
 long request_deny(struct request *req, int error, struct source_loc loc, const char *why);

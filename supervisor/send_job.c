@@ -88,7 +88,7 @@ long send_job_charge(struct request *req, struct send_job *job)
 		return 0;
 	rc = request_count(
 	    req, account_may_send(req->sup->account, &caller, job->total, job->datagrams, &spent),
-	    spent);
+	    &spent);
 	job->charged = rc == 0;
 	return rc;
 }

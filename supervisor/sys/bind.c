@@ -56,7 +56,7 @@ static long bind_ip(struct request *req, const void *bytes, size_t size)
 	    account_may_bind(req->sup->account, &caller,
 			     req->socket.type == SOCK_STREAM ? TRANSPORT_TCP : TRANSPORT_UDP,
 			     &spent),
-	    spent);
+	    &spent);
 	if (counted < 0)
 		return counted;
 	at_size = sockaddr_build(req->socket.domain, &req->dest, &at);

@@ -174,12 +174,9 @@ static int check_control(struct crew_worker *worker, struct request *req, struct
 	return 0;
 }
 
-/* --- acting --- */
-
 /* --- counting --- */
 
-/* Segmentation offload makes several packets of one message; with MSG_MORE it is part of a later one. */
-static unsigned int count_datagrams(struct request *req, struct send_job *job)
+unsigned int send_count_datagrams(const struct request *req, struct send_job *job)
 {
 	uint16_t segment = control_segment(job->control, job->control_size);
 	int option = 0;
@@ -205,12 +202,12 @@ static long charge(struct request *req, struct send_job *job)
 	enum quota_kind spent = QUOTA_KINDS;
 
 	if (request_is_udp(req)) {
-		job->datagrams = count_datagrams(req, job);
+		job->datagrams = send_count_datagrams(req, job);
 		return send_job_charge(req, job);
 	}
 	if (!job->fast_open || !job->has_name)
 		return 0;
-	return request_count(req, account_may_connect(req->sup->account, &caller, &spent), spent);
+	return request_count(req, account_may_connect(req->sup->account, &caller, &spent), &spent);
 }
 
 /* A fast open was tried: where is it? */
@@ -223,9 +220,9 @@ static void settle_connect(struct request *req, long rc)
 	if (rc == -EALREADY || rc == -EISCONN)
 		account_not_connected(req->sup->account);
 	else if (begun && sock_tuple_of(req->duplicate, &req->dest.endpoint, &tuple) == 0)
-		account_connected(req->sup->account, &caller, &req->dest.endpoint, &tuple);
+		account_connected(req->sup->account, &caller, &req->dest.endpoint, &tuple, false);
 	else
-		account_connected(req->sup->account, &caller, &req->dest.endpoint, NULL);
+		account_connected(req->sup->account, &caller, &req->dest.endpoint, NULL, true);
 }
 
 /* Return: as send_job_try(). */
