@@ -182,8 +182,11 @@ bool account_ended(struct account *account, const struct sock_end *end, bool fin
 /** account_has() - does anybody here know the socket? */
 bool account_has(struct account *account, uint64_t cookie);
 
-/** account_give_up() - all connections that are gone count as lost: nobody will tell their last bytes. */
-void account_give_up(struct account *account);
+/**
+ * account_give_up() - all connections that are gone count as lost: nobody will tell their last bytes.
+ * @open: those that are still open as well
+ */
+void account_give_up(struct account *account, bool open);
 
 /**
  * account_doubt() - news was lost: every connection is to be looked at, now, and UDP sockets are

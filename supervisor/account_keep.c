@@ -18,7 +18,6 @@
 #define LOOK_LAST_NS (UINT64_C(40000) * MS)
 #define LOOK_LAST_LIMITED_NS (UINT64_C(10000) * MS)
 /* With one, the first megabytes must not run far beyond it. */
-#define LOOK_LIMITED_NS (UINT64_C(100) * MS)
 #define LOOK_FLOOR_NS (UINT64_C(20) * MS)
 /* Looks that are far away may come together, so that many quiet sockets wake us seldom. */
 #define LOOK_TOGETHER_NS (UINT64_C(250) * MS)
@@ -44,7 +43,7 @@ void account_schedule(struct account *account, struct account_socket *socket, ui
 	if (socket->transport == TRANSPORT_TCP && socket->has_tuple) {
 		if (socket->interval_ns == 0)
 			socket->interval_ns =
-			    account->bytes_limited ? LOOK_LIMITED_NS : LOOK_FIRST_NS;
+			    account->bytes_limited ? LOOK_FLOOR_NS : LOOK_FIRST_NS;
 		at = now + socket->interval_ns;
 		if (socket->interval_ns >= 4 * LOOK_TOGETHER_NS)
 			at = together(at);
@@ -336,7 +335,7 @@ bool account_has(struct account *account, uint64_t cookie)
 	return has;
 }
 
-void account_give_up(struct account *account)
+void account_give_up(struct account *account, bool open)
 {
 	struct account_socket *socket, *next;
 
@@ -344,7 +343,7 @@ void account_give_up(struct account *account)
 	for (size_t i = 0; i < account->n_buckets; i++) {
 		for (socket = account->buckets[i]; socket; socket = next) {
 			next = socket->next;
-			if (socket->has_tuple && socket->gone)
+			if (socket->has_tuple && (socket->gone || open))
 				lose(account, socket);
 		}
 	}

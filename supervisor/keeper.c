@@ -192,6 +192,6 @@ size_t keeper_settle(struct keeper *keeper, int ms)
 	keeper->traffic_read_ns = 0;
 	while (account_next_look(account) == 0 && account_due(account, now, &look))
 		look_at(keeper, &look, now);
-	account_give_up(account);
+	account_give_up(account, false);
 	return account_open_tcp(account, false);
 }
