@@ -52,11 +52,10 @@ def full(world):
     """And the space comes back: what was kept is written, once."""
     server = world.server(sink)
     mount(world, "-o", "size=64k")
-    with open(world.path("disk/fill"), "wb") as f:
+    with open(world.path("disk/fill"), "wb", buffering=0) as f:
         try:
             while True:
                 f.write(b"f" * 4096)
-                f.flush()
         except OSError:
             pass
     unaffected(world, server)
@@ -90,6 +89,9 @@ def torn(world):
     """A database whose pages are garbage."""
     server = world.server(sink)
     unaffected(world, server, lines=0)
+    base = sqlite3.connect(world.ledger)
+    base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    base.close()
     with open(world.ledger, "r+b") as f:
         f.seek(4096)
         f.write(b"\xff" * (os.path.getsize(world.ledger) - 4096))
