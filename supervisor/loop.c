@@ -45,6 +45,12 @@
 /* Looks at a signal that another thread may take before this one gets EINTR. */
 #define LOOK_MAYBES 3
 
+/*
+ * Sockets that end by the thousand wake us once in so long, not each by itself: their news waits in the
+ * kernel, of which the smallest usual buffer (net.core.rmem_default) holds two hundred.
+ */
+#define NEWS_PAUSE_NS (4u * 1000000u)
+
 enum source { SOURCE_INBOX, SOURCE_NAMES, SOURCE_KEEPER, SOURCE_LISTENER, SOURCE_CHILD, SOURCES };
 
 struct loop {
@@ -57,6 +63,7 @@ struct loop {
 	struct heap heap;
 	struct op *by_name; /* ops that wait for a name */
 	uint64_t tick_ns;   /* of the next crew_tick(); 0: none */
+	uint64_t news_ns;   /* when the news of ended sockets is watched again; 0: it is */
 	/* Until when epoll_wait may sleep; 0: it does not, and will look itself; UINT64_MAX: it is about to. */
 	atomic_uint_fast64_t sleeps_until;
 	bool listener_over;
@@ -272,10 +279,21 @@ static void look_at(struct loop *loop, struct op *op, uint64_t now)
 	heap_moved(&loop->heap, &op->look);
 }
 
+static void watch_news(struct loop *loop, int operation)
+{
+	struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT,
+				    .data.ptr = &loop->tags[SOURCE_KEEPER]};
+
+	loop->news_ns = 0;
+	epoll_ctl(loop->epoll, operation, keeper_fd(loop->sup->keeper), &event);
+}
+
 static void run_timers(struct loop *loop, uint64_t now)
 {
 	struct heap_node *first;
 
+	if (loop->news_ns && now >= loop->news_ns)
+		watch_news(loop, EPOLL_CTL_MOD);
 	if (loop->tick_ns && now >= loop->tick_ns) {
 		int ms = crew_tick(loop->sup->crew);
 
@@ -295,6 +313,8 @@ static int sleep_ms(const struct loop *loop, uint64_t now)
 
 	if (loop->tick_ns && loop->tick_ns < until)
 		until = loop->tick_ns;
+	if (loop->news_ns && loop->news_ns < until)
+		until = loop->news_ns;
 	if (looks < until)
 		until = looks;
 	if (until == UINT64_MAX)
@@ -316,7 +336,9 @@ static void handle_event(struct loop *loop, const struct epoll_event *event, uin
 	} else if (at == &loop->tags[SOURCE_LISTENER]) {
 		loop->listener_over = true;
 		epoll_ctl(loop->epoll, EPOLL_CTL_DEL, loop->sup->listener, NULL);
-	} else if (at != &loop->tags[SOURCE_NAMES] && at != &loop->tags[SOURCE_KEEPER]) {
+	} else if (at == &loop->tags[SOURCE_KEEPER]) {
+		loop->news_ns = now + NEWS_PAUSE_NS;
+	} else if (at != &loop->tags[SOURCE_NAMES]) {
 		resume(loop, at);
 	}
 }
@@ -343,7 +365,7 @@ int loop_run(struct loop *loop)
 	if (loop->sup->names)
 		watch_fd(loop, names_fd(loop->sup->names), EPOLLIN, SOURCE_NAMES);
 	if (keeper_fd(loop->sup->keeper) >= 0)
-		watch_fd(loop, keeper_fd(loop->sup->keeper), EPOLLIN, SOURCE_KEEPER);
+		watch_news(loop, EPOLL_CTL_ADD);
 	while (!child_is_over(loop->child, loop->listener_over)) {
 		uint64_t now = clock_now_ns();
 		int ms, n;
