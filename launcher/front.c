@@ -34,6 +34,7 @@ struct front {
 	bool guard_ended; /* and was waited for */
 	int guard_status; /* wait status, once guard_ended */
 	bool session_leader;
+	bool accounts; /* a ledger is kept */
 	bool done;
 	int status; /* to exit with, once done */
 };
@@ -100,6 +101,9 @@ static void front_explain_death(const struct front *front)
 		log_error("the supervisor died (killed by SIG%s); %s and everything it started "
 			  "was ended",
 			  name ? name : "RT", program);
+		if (front->accounts)
+			log_error("up to %d s of its account are missing in the ledger",
+				  WIRE_ACCOUNT_S);
 	} else {
 		log_error("the supervisor ended early (status %d); %s and everything it started "
 			  "was ended",
@@ -293,7 +297,9 @@ static void front_close_inherited(const struct front *front)
 
 int front_run(const struct options *options, const struct resolved *program)
 {
-	struct front front = {.program = program, .session_leader = getsid(0) == getpid()};
+	struct front front = {.program = program,
+			      .session_leader = getsid(0) == getpid(),
+			      .accounts = !options->no_ledger};
 	struct spawn_caller caller;
 	char supervisor[PATH_MAX];
 	struct sigaction before;

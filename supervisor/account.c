@@ -302,13 +302,14 @@ void account_not_connected(struct account *account)
 }
 
 void account_connected(struct account *account, const struct account_caller *caller,
-		       const struct net_endpoint *to, const struct sock_tuple *tuple)
+		       const struct net_endpoint *to, const struct sock_tuple *tuple, bool certain)
 {
 	struct account_socket *socket;
 
 	pthread_mutex_lock(&account->lock);
 	socket = account_find(account, caller->cookie);
-	if (socket && tuple && socket->has_tuple && is_same_tuple(&socket->tuple, tuple)) {
+	if (socket && !certain && tuple && socket->has_tuple &&
+	    is_same_tuple(&socket->tuple, tuple)) {
 		account_not_connected(account);
 	} else if (socket) {
 		socket->flow = flow_of(account, caller, TRANSPORT_TCP, to);
@@ -323,6 +324,38 @@ void account_connected(struct account *account, const struct account_caller *cal
 		account->dirty = true;
 	}
 	pthread_mutex_unlock(&account->lock);
+}
+
+void account_failed(struct account *account, const struct account_caller *caller,
+		    const struct net_endpoint *to)
+{
+	struct account_socket *socket;
+	bool before;
+
+	pthread_mutex_lock(&account->lock);
+	socket = account_find(account, caller->cookie);
+	before = socket && socket->has_tuple;
+	if (before) {
+		socket->has_tuple = false;
+		account_schedule(account, socket, socket->used_ns);
+	}
+	pthread_mutex_unlock(&account->lock);
+	if (before)
+		account_not_connected(account);
+	else
+		account_connected(account, caller, to, NULL, true);
+}
+
+bool account_is_begun(struct account *account, uint64_t cookie)
+{
+	struct account_socket *socket;
+	bool begun;
+
+	pthread_mutex_lock(&account->lock);
+	socket = account_find(account, cookie);
+	begun = socket && socket->has_tuple;
+	pthread_mutex_unlock(&account->lock);
+	return begun;
 }
 
 void account_aimed(struct account *account, const struct account_caller *caller,

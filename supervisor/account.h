@@ -86,13 +86,21 @@ enum account_answer account_may_receive(struct account *account,
 
 /**
  * account_connected() - a TCP connection was begun, after account_may_connect().
- * @tuple: NULL: it failed at once.  The same as before: the call only asked how that one fares.
+ * @tuple: NULL: it failed at once
+ * @certain: by this very call; else, with the same @tuple as before, it only asked how that one fares
  */
 void account_connected(struct account *account, const struct account_caller *caller,
-		       const struct net_endpoint *to, const struct sock_tuple *tuple);
+		       const struct net_endpoint *to, const struct sock_tuple *tuple, bool certain);
 
 /** account_not_connected() - the call that account_may_connect() allowed began nothing. */
 void account_not_connected(struct account *account);
+
+/** account_failed() - connect(2) failed: how one fared that was begun before, or else this one, at once. */
+void account_failed(struct account *account, const struct account_caller *caller,
+		    const struct net_endpoint *to);
+
+/** account_is_begun() - was a connection begun on this socket, as far as is known here? */
+bool account_is_begun(struct account *account, uint64_t cookie);
 
 /** account_aimed() - a UDP socket was connected; @to NULL: to nothing.  Counts with the first datagram. */
 void account_aimed(struct account *account, const struct account_caller *caller,
@@ -196,8 +204,11 @@ bool account_accepts(struct account *account, uint16_t port);
 /** account_has() - does anybody here know the socket? */
 bool account_has(struct account *account, uint64_t cookie);
 
-/** account_give_up() - all connections that are gone count as lost: nobody will tell their last bytes. */
-void account_give_up(struct account *account);
+/**
+ * account_give_up() - all connections that are gone count as lost: nobody will tell their last bytes.
+ * @open: those that are still open as well
+ */
+void account_give_up(struct account *account, bool open);
 
 /**
  * account_doubt() - news was lost: every connection is to be looked at, now, and UDP sockets are

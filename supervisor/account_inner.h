@@ -30,7 +30,7 @@ struct account_socket {
 	bool write_closed; /* shut by a quota */
 	bool doubted;      /* news was lost since it was made */
 	unsigned int gone; /* looks that did not find it, one after the other */
-	uint64_t traffic;
+	uint64_t traffic;  /* at the last look; 0: whatever it is, look */
 	enum account_todo todo;
 	struct heap_node look;
 	uint64_t interval_ns;

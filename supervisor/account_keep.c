@@ -18,7 +18,6 @@
 #define LOOK_LAST_NS (UINT64_C(40000) * MS)
 #define LOOK_LAST_LIMITED_NS (UINT64_C(10000) * MS)
 /* With one, the first megabytes must not run far beyond it. */
-#define LOOK_LIMITED_NS (UINT64_C(100) * MS)
 #define LOOK_FLOOR_NS (UINT64_C(20) * MS)
 /* Looks that are far away may come together, so that many quiet sockets wake us seldom. */
 #define LOOK_TOGETHER_NS (UINT64_C(250) * MS)
@@ -34,7 +33,7 @@ static uint64_t idle_ns(const struct account *account)
 
 uint64_t account_first_look_ns(const struct account *account)
 {
-	return account->bytes_limited ? LOOK_LIMITED_NS : LOOK_FIRST_NS;
+	return account->bytes_limited ? LOOK_FLOOR_NS : LOOK_FIRST_NS;
 }
 
 static uint64_t together(uint64_t at)
@@ -55,8 +54,9 @@ void account_schedule(struct account *account, struct account_socket *socket, ui
 	}
 	if (idle && !socket->closed && socket->used_ns + idle < at)
 		at = socket->used_ns + idle;
-	if ((socket->todo != ACCOUNT_LEAVE || (socket->doubted && socket->gone)) &&
-	    now + LOOK_AGAIN_NS < at)
+	/* What could not be found to be shut is not due at once again, although its time is over. */
+	if (socket->todo != ACCOUNT_LEAVE ||
+	    (socket->doubted && socket->gone && now + LOOK_AGAIN_NS < at))
 		at = now + LOOK_AGAIN_NS;
 	socket->look.at_ns = at;
 	heap_moved(&account->looks, &socket->look);
@@ -78,7 +78,8 @@ static uint64_t interval_for(struct account *account, uint64_t bytes, uint64_t e
 		return LOOK_FIRST_NS;
 	if (left / 4 / bytes >= LOOK_FIRST_NS / (elapsed ? elapsed : 1))
 		return LOOK_FIRST_NS;
-	return left / 4 * elapsed / bytes;
+	/* The product may have more than 64 bits. */
+	return (uint64_t)((double)left / 4 * (double)elapsed / (double)bytes);
 }
 
 static void set_interval(struct account *account, struct account_socket *socket,
@@ -244,7 +245,8 @@ enum account_todo account_looked(struct account *account, uint64_t now, struct a
 	pthread_mutex_lock(&account->lock);
 	socket = account_find(account, look->cookie);
 	if (socket) {
-		socket->traffic = look->traffic;
+		/* What is gone is looked for once more, whether anything moves or not. */
+		socket->traffic = look->gone ? 0 : look->traffic;
 		socket->gone = look->gone ? socket->gone + 1 : 0;
 	}
 	if (socket && socket->doubted && socket->gone > 1) {
@@ -257,6 +259,8 @@ enum account_todo account_looked(struct account *account, uint64_t now, struct a
 		set_interval(account, socket, &more, socket->interval_ns);
 		if (is_idle(account, socket, now, numbers))
 			socket->todo = ACCOUNT_RECLAIM;
+		else if (socket->todo == ACCOUNT_RECLAIM) /* used while it was looked for */
+			socket->todo = ACCOUNT_LEAVE;
 		if (!usage_is_zero(&more) && account_spent(account) != QUOTA_KINDS)
 			shut_all(account, now);
 		todo = socket->todo;
@@ -329,7 +333,11 @@ bool account_ended(struct account *account, const struct sock_end *end, bool fin
 			last.bytes_received--;
 		if (socket->transport == TRANSPORT_TCP && end->is_tcp)
 			count(account, socket, &last);
-		account_remove(account, socket);
+		/* SO_LINGER with 0: close(2) has set its numbers to zero (tcp_disconnect()). */
+		if (end->is_tcp && last.blank && socket->has_tuple)
+			lose(account, socket);
+		else
+			account_remove(account, socket);
 	}
 	pthread_mutex_unlock(&account->lock);
 	return socket != NULL;
@@ -345,7 +353,7 @@ bool account_has(struct account *account, uint64_t cookie)
 	return has;
 }
 
-void account_give_up(struct account *account)
+void account_give_up(struct account *account, bool open)
 {
 	struct account_socket *socket, *next;
 
@@ -353,7 +361,7 @@ void account_give_up(struct account *account)
 	for (size_t i = 0; i < account->n_buckets; i++) {
 		for (socket = account->buckets[i]; socket; socket = next) {
 			next = socket->next;
-			if (socket->has_tuple && socket->gone)
+			if (socket->has_tuple && (socket->gone || open))
 				lose(account, socket);
 		}
 	}
@@ -373,6 +381,7 @@ void account_doubt(struct account *account, uint64_t now)
 				continue;
 			}
 			socket->doubted = true;
+			socket->traffic = 0;
 			socket->look.at_ns = now;
 			heap_moved(&account->looks, &socket->look);
 		}
@@ -405,6 +414,7 @@ size_t account_open_tcp(struct account *account, bool look)
 			n++;
 			if (!look)
 				continue;
+			socket->traffic = 0;
 			socket->look.at_ns = 0;
 			heap_moved(&account->looks, &socket->look);
 		}
@@ -420,7 +430,7 @@ bool account_unwritten(struct account *account)
 	bool dirty;
 
 	pthread_mutex_lock(&account->lock);
-	dirty = account->dirty || account->lost != account->lost_told;
+	dirty = account->dirty || account->taking || account->lost != account->lost_told;
 	pthread_mutex_unlock(&account->lock);
 	return dirty;
 }

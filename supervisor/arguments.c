@@ -133,6 +133,9 @@ int arguments_parse(struct arguments *arguments, int argc, char **argv)
 	/* Small, and news is lost: for tests of what is said then. */
 	if (getenv("GAE_RUN_TEST_NEWS_ROOM"))
 		arguments->news_room = number(getenv("GAE_RUN_TEST_NEWS_ROOM"));
+	/* So that no test of what is written in the meantime takes seconds. */
+	if (getenv("GAE_RUN_TEST_FLUSH_MS"))
+		arguments->flush_ms = number(getenv("GAE_RUN_TEST_FLUSH_MS"));
 	if (arguments->verbose && !arguments->trace)
 		arguments->trace = true;
 	return 0;

@@ -22,6 +22,7 @@ struct arguments {
 	bool no_ledger, report;
 	enum day_zone zone;
 	int news_room; /* for tests: bytes of buffer for the news of ended sockets */
+	int flush_ms;  /* for tests: how often the ledger is written; 0: CLERK_FLUSH_MS */
 	unsigned int verbose;
 	bool quiet;
 	const char *const *argv; /* the program's */

@@ -170,7 +170,7 @@ static void refresh(struct clerk *clerk, size_t max)
 
 static void flush(struct clerk *clerk)
 {
-	uint64_t next_ms = CLERK_FLUSH_MS;
+	uint64_t next_ms = (uint64_t)clerk->config.flush_ms;
 
 	while (clerk->config.ledger && take_batch(clerk)) {
 		if (write_batch(clerk) == 0)
@@ -308,7 +308,7 @@ struct clerk *clerk_new(struct supervisor *sup, const struct clerk_config *confi
 	clerk->directory = clerk->listener = -1;
 	clerk->started_ms = wall_ms();
 	clerk->retry_ms = RETRY_FIRST_MS;
-	clerk->flush_ns = clock_now_ns() + (uint64_t)CLERK_FLUSH_MS * 1000000u;
+	clerk->flush_ns = clock_now_ns() + (uint64_t)clerk->config.flush_ms * 1000000u;
 	clerk->metrics_ns = config->metrics ? clock_now_ns() : UINT64_MAX;
 	clerk->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	clerk->batch = calloc(1, sizeof(*clerk->batch));

@@ -3,6 +3,7 @@
 #define SUPERVISOR_CLERK_H
 
 #include "ledger/day.h"
+#include "shared/wire/wire.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,7 +21,7 @@ struct supervisor;
  */
 struct clerk;
 
-#define CLERK_FLUSH_MS 5000 /* what a kill -9 of everything can lose */
+#define CLERK_FLUSH_MS (WIRE_ACCOUNT_S * 1000) /* what a kill -9 of everything can lose */
 
 struct clerk_config {
 	const char *ledger; /* path; NULL: no ledger */
@@ -28,6 +29,7 @@ struct clerk_config {
 	const char *metrics; /* path; NULL: no metrics */
 	bool report;         /* print one at the end */
 	bool status;         /* be seen by gae-top */
+	int flush_ms;        /* how often the ledger is written */
 };
 
 /** clerk_new() - Starts the thread.  @config is copied, its strings are not.  Return: NULL when out of memory or threads. */

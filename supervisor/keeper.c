@@ -29,8 +29,6 @@
 #define NEWS_NS 5000000u
 /* And the first looks at new sockets find the loop awake in time, so that nobody has to wake it. */
 #define BUSY_NS 1000000000u
-/* How old the count of all segments may be. */
-#define TRAFFIC_FRESH_NS 200000000u
 
 struct keeper {
 	struct supervisor *sup;
@@ -94,21 +92,17 @@ static void hear_end(void *context, const struct sock_end *end)
 {
 	struct keeper *keeper = context;
 	struct account *account = keeper->sup->account;
-	bool fin = false, ours = account_has(account, end->cookie);
+	bool ours = account_has(account, end->cookie);
+	int left = 0;
 
 	if (!ours && !(end->is_tcp && account_accepts(account, end->tuple.local.port)))
 		return;
-	/*
-	 * The peer's FIN is in the kernel's count of bytes where it was received by this socket: then
-	 * nothing of it is left behind.  Where we closed first, what is left waits (TIME_WAIT,
-	 * FIN_WAIT2) and was there to receive it.
-	 */
-	if (end->is_tcp && end->tcp.bytes_received > 0 && end->tcp.fin_acked)
-		fin = sock_diag_state(keeper->questions, &end->tuple) == 0;
+	if (end->is_tcp && end->tcp.bytes_received > 0 && end->unread == 0)
+		left = sock_diag_state(keeper->questions, &end->tuple);
 	if (ours)
-		account_ended(account, end, fin);
+		account_ended(account, end, sock_end_fin(end, left));
 	else
-		account_accepted(account, end, fin);
+		account_accepted(account, end, sock_end_fin(end, left));
 }
 
 /* Return: whether there was any news. */
@@ -136,7 +130,8 @@ static bool hear(struct keeper *keeper)
 
 /*
  * All TCP segments in and out of this network namespace: as long as that does not move, no
- * connection has moved, and ten thousand quiet ones need no look.
+ * connection has moved, and ten thousand quiet ones need no look.  Read once for all that are due
+ * at @now: an older count would take a socket for idle that has just moved.
  */
 static uint64_t read_traffic(struct keeper *keeper, uint64_t now)
 {
@@ -145,7 +140,7 @@ static uint64_t read_traffic(struct keeper *keeper, uint64_t now)
 	unsigned long long in, out;
 	ssize_t n;
 
-	if (keeper->traffic_read_ns && now - keeper->traffic_read_ns < TRAFFIC_FRESH_NS)
+	if (keeper->traffic_read_ns == now)
 		return keeper->traffic;
 	keeper->traffic_read_ns = now;
 	keeper->traffic++; /* unknown: something may have moved */
@@ -236,6 +231,6 @@ size_t keeper_settle(struct keeper *keeper, int ms)
 	keeper->traffic_read_ns = 0;
 	while (account_next_look(account) == 0 && account_due(account, now, &look))
 		look_at(keeper, &look, now);
-	account_give_up(account);
+	account_give_up(account, false);
 	return account_open_tcp(account, false);
 }

@@ -228,7 +228,9 @@ static int open_account(struct supervisor *sup, const struct arguments *argument
 	struct clerk_config clerk = {.zone = arguments->zone,
 				     .metrics = arguments->metrics,
 				     .report = arguments->report,
-				     .status = true};
+				     .status = true,
+				     .flush_ms = arguments->flush_ms > 0 ? arguments->flush_ms
+									 : CLERK_FLUSH_MS};
 	struct account_config config = {
 	    .plan = sup->plan, .names = sup->names, .wake = loop_wake_by, .context = sup->loop};
 
@@ -287,7 +289,8 @@ static void close_account(struct supervisor *sup)
 		log_warn("the ledger takes long to write: what this run used may be missing there");
 	child_finish(child, lingering);
 	if (lingering && child_result(child) == 0) {
-		keeper_settle(sup->keeper, LINGER_MS);
+		if (keeper_settle(sup->keeper, LINGER_MS) > 0)
+			account_give_up(sup->account, true);
 		clerk_flush(sup->clerk, FLUSH_MS);
 	}
 	clerk_close(sup->clerk);

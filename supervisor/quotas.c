@@ -84,6 +84,20 @@ static int open_file(const char *path)
 	return out;
 }
 
+/* Something of another kind, and not what another instance has begun this moment. */
+static bool is_garbage(const struct counters *counters)
+{
+	uint64_t any = 0;
+
+	if (memcmp(counters->magic, magic, sizeof(magic)) == 0)
+		return false;
+	for (int kind = 0; kind < QUOTA_KINDS; kind++)
+		any |=
+		    atomic_load(&counters->words[kind][0]) | atomic_load(&counters->words[kind][1]);
+	/* Who counts in it has written the magic before. */
+	return any && memcmp(counters->magic, magic, sizeof(magic)) != 0;
+}
+
 static int map_file(struct quotas *quotas, const char *path)
 {
 	CLEANUP_FD int fd = open_file(path);
@@ -98,10 +112,10 @@ static int map_file(struct quotas *quotas, const char *path)
 	mapped = memory;
 	sigaction(SIGBUS, &action, NULL);
 	quotas->counters = memory;
-	if (memcmp(quotas->counters->magic, magic, sizeof(magic)) != 0) {
+	if (is_garbage(quotas->counters))
 		memset(quotas->counters, 0, sizeof(*quotas->counters));
-		memcpy(quotas->counters->magic, magic, sizeof(magic));
-	}
+	memcpy(quotas->counters->magic, magic, sizeof(magic));
+	atomic_thread_fence(memory_order_seq_cst);
 	return 0;
 }
 

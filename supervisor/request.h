@@ -113,7 +113,7 @@ struct account_caller request_caller(const struct request *req);
 
 /**
  * request_count() - what the account's answer means for the caller.
- * @spent: where the account put the quota (a pointer, since it does so among our arguments)
+ * @spent: what may_*() was given; a pointer, for it is set by the argument before
  * Return: 0 go on; -EDQUOT, -EPIPE, -ENOBUFS with the reason in the trace.
  */
 long request_count(struct request *req, enum account_answer answer, const enum quota_kind *spent);

@@ -14,7 +14,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define TCP_CLOSE_WAIT_STATE 8 /* include/net/tcp_states.h */
+/* include/net/tcp_states.h; linux/tcp.h lacks them, and netinet/tcp.h does not go with it. */
+enum tcp_state {
+	STATE_FIN_WAIT2 = 5,
+	STATE_CLOSE = 7,
+	STATE_CLOSE_WAIT,
+	STATE_LAST_ACK,
+	STATE_CLOSING = 11
+};
 
 int sock_diag_open(void)
 {
@@ -57,6 +64,16 @@ int sock_diag_watch(int room)
 
 /* --- reading --- */
 
+/*
+ * The peer's FIN has been received, and counted, in these states.  A socket that has come to its
+ * end while the program still has it may have received it: the news of its end settles that.
+ */
+static bool may_have_fin(uint8_t state)
+{
+	return state == STATE_CLOSE || state == STATE_CLOSE_WAIT || state == STATE_LAST_ACK ||
+	       state == STATE_CLOSING;
+}
+
 static void read_numbers(const void *data, size_t size, struct tcp_numbers *numbers)
 {
 	struct tcp_info info = {0};
@@ -76,10 +93,14 @@ static void read_numbers(const void *data, size_t size, struct tcp_numbers *numb
 	    /* The SYN and the FIN count as one each (RFC 9293, 3.4). */
 	    .fin_acked =
 		info.tcpi_bytes_acked == info.tcpi_bytes_sent - info.tcpi_bytes_retrans + 2,
+	    .blank = info.tcpi_segs_out == 0,
 	};
-	/* The peer's FIN has been received in these states, and counted. */
-	if (numbers->bytes_received > 0 && (info.tcpi_state == TCP_CLOSE_WAIT_STATE ||
-					    info.tcpi_state == TCP_CLOSE_WAIT_STATE + 1))
+}
+
+/* The same while it is open: rather a byte less than one that was none. */
+static void without_fin(struct tcp_numbers *numbers)
+{
+	if (numbers->bytes_received > 0 && may_have_fin(numbers->state))
 		numbers->bytes_received--;
 }
 
@@ -137,7 +158,8 @@ static int read_message(const unsigned char *data, size_t size, struct sock_end 
 	memcpy(&message, data, sizeof(message));
 	if (message.idiag_family != AF_INET && message.idiag_family != AF_INET6)
 		return -EBADMSG;
-	*end = (struct sock_end){.cookie = read_cookie(&message.id)};
+	*end =
+	    (struct sock_end){.cookie = read_cookie(&message.id), .unread = message.idiag_rqueue};
 	end->tuple.local =
 	    read_endpoint(message.idiag_family, message.id.idiag_src, message.id.idiag_sport);
 	end->tuple.remote =
@@ -268,11 +290,16 @@ int sock_diag_ask(int fd, const struct sock_tuple *tuple, uint64_t cookie,
 	struct sock_end end = {0};
 	int rc = ask(fd, tuple, cookie, &end);
 
-	/* The kernel says ESTALE for another socket in its place. */
-	if (rc == -ESTALE || (rc == 0 && end.cookie != cookie))
+	/*
+	 * The kernel says ESTALE for another socket in its place.  What is left of it in TIME_WAIT
+	 * has its cookie, but no numbers.
+	 */
+	if (rc == -ESTALE || (rc == 0 && (end.cookie != cookie || !end.is_tcp)))
 		return -ENOENT;
-	if (rc == 0)
+	if (rc == 0) {
 		*numbers = end.tcp;
+		without_fin(numbers);
+	}
 	return rc;
 }
 
@@ -287,6 +314,21 @@ int sock_diag_state(int fd, const struct sock_tuple *tuple)
 	return end.tcp.state;
 }
 
+/*
+ * Where we closed first (tcp_rcv_state_process()) the last of it was sent and read by then, or it would have
+ * been a reset: a FIN that this socket still received is what nobody has read.  Else the FIN came
+ * later, and what is left of the socket received it, or waits for it in FIN_WAIT2.
+ * Where the peer closed first nothing is left behind (LAST_ACK); where we had shut only one
+ * direction, what is left is in TIME_WAIT and nothing is unread.  That could as well be a
+ * FIN that came between the end and our look: then a byte is missing.
+ * Reset after a FIN it looks like any that was reset, and there is a byte too many.
+ */
+bool sock_end_fin(const struct sock_end *end, int left)
+{
+	return end->is_tcp && end->tcp.bytes_received > 0 && end->tcp.fin_acked &&
+	       (end->unread > 0 || left != STATE_FIN_WAIT2);
+}
+
 /* --- of a socket that we have --- */
 
 int sock_diag_of(int socket, struct tcp_numbers *numbers)
@@ -297,6 +339,7 @@ int sock_diag_of(int socket, struct tcp_numbers *numbers)
 	if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
 		return -errno;
 	read_numbers(&info, size, numbers);
+	without_fin(numbers);
 	return 0;
 }
 

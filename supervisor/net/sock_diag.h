@@ -15,13 +15,13 @@
  * its kin), which any user may listen to, for all sockets of the network namespace.
  */
 struct tcp_numbers {
-	uint64_t bytes_sent; /* payload, retransmissions taken off */
-	uint64_t
-	    bytes_received; /* payload; the kernel counts a FIN as one more: see .fin_received */
+	uint64_t bytes_sent;     /* payload, retransmissions taken off */
+	uint64_t bytes_received; /* payload; of an ended socket perhaps one more: sock_end_fin() */
 	uint64_t segments_sent, segments_received; /* with data */
 	uint32_t quiet_ms;                         /* since the last data either way */
 	uint8_t state;                             /* TCP_ESTABLISHED ... of netinet/tcp.h */
 	bool fin_acked;                            /* ours was sent, and acknowledged */
+	bool blank; /* no segment ever went out, or tcp_disconnect() has set all numbers to zero */
 };
 
 /* Where a TCP connection is found: normal form, so v4-mapped addresses are IPv4. */
@@ -35,6 +35,7 @@ struct sock_end {
 	struct sock_tuple tuple;
 	bool is_tcp; /* else UDP, without numbers */
 	struct tcp_numbers tcp;
+	uint32_t unread; /* bytes, a FIN counts as one */
 };
 
 /** sock_diag_open() - a socket for questions.  Return: CLOEXEC descriptor or -errno. */
@@ -72,6 +73,12 @@ int sock_diag_ask(int fd, const struct sock_tuple *tuple, uint64_t cookie,
  * Return: a state; 0 nothing is there; -errno.
  */
 int sock_diag_state(int fd, const struct sock_tuple *tuple);
+
+/**
+ * sock_end_fin() - is the peer's FIN in .bytes_received, where the kernel counts it as a byte?
+ * @left: what sock_diag_state() says of its addresses now
+ */
+bool sock_end_fin(const struct sock_end *end, int left);
 
 /** sock_diag_of() - the same numbers of a TCP socket that we have.  Return: 0 or -errno. */
 int sock_diag_of(int socket, struct tcp_numbers *numbers);

@@ -11,6 +11,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -24,13 +26,15 @@
  * that moves the socket from "connecting" to "connected" (or back to unconnected,
  * with the error) as a blocking connect does; SO_ERROR would leave it half-way.
  * A call that was interrupted and restarted finds EALREADY and waits on.
+ * @begun: gets what the first call said
  */
 static int connect_unblocked(struct request *req, const struct sockaddr_storage *to, socklen_t size,
-			     bool *blocking)
+			     bool *blocking, int *begun)
 {
 	int flags = -1, rc;
 
 	*blocking = false;
+	*begun = 0;
 	if (req->socket.type != SOCK_DGRAM) {
 		flags = fcntl(req->duplicate, F_GETFL);
 		*blocking = flags >= 0 && !(flags & O_NONBLOCK);
@@ -39,7 +43,7 @@ static int connect_unblocked(struct request *req, const struct sockaddr_storage 
 		    (*blocking && fcntl(req->duplicate, F_SETFL, flags | O_NONBLOCK) < 0))
 			return -errno;
 	}
-	rc = connect(req->duplicate, (const struct sockaddr *)to, size) < 0 ? -errno : 0;
+	rc = *begun = connect(req->duplicate, (const struct sockaddr *)to, size) < 0 ? -errno : 0;
 	/* On loopback the handshake is over by now; asking again saves the way through the loop. */
 	if (*blocking && rc == -EINPROGRESS)
 		rc = connect(req->duplicate, (const struct sockaddr *)to, size) < 0 ? -errno : 0;
@@ -48,13 +52,17 @@ static int connect_unblocked(struct request *req, const struct sockaddr_storage 
 	return rc;
 }
 
-/* Connects req->dest, which was decided.  Return: the answer, or 1: it must wait. */
-static int act(struct request *req)
+/*
+ * Connects req->dest, which was decided.
+ * @begun: gets what the first call said
+ * Return: the answer, or 1: it must wait.
+ */
+static int act(struct request *req, int *begun)
 {
 	struct sockaddr_storage to;
 	socklen_t size = sockaddr_build(req->socket.domain, &req->dest, &to);
 	bool blocking;
-	int rc = connect_unblocked(req, &to, size, &blocking);
+	int rc = connect_unblocked(req, &to, size, &blocking, begun);
 
 	return blocking && (rc == -EINPROGRESS || rc == -EALREADY) ? 1 : rc;
 }
@@ -81,33 +89,48 @@ static int disconnect(struct request *req)
 	return 0;
 }
 
+/* Then connect(2) begins nothing: it tells how the connection fares, and needs no quota. */
+static bool is_begun(const struct request *req)
+{
+	uint8_t state = TCP_CLOSE; /* the first byte of struct tcp_info */
+	socklen_t size = sizeof(state);
+
+	return account_is_begun(req->sup->account, req->socket.cookie) &&
+	       getsockopt(req->duplicate, IPPROTO_TCP, TCP_INFO, &state, &size) == 0 &&
+	       state != TCP_CLOSE;
+}
+
 /* Begins a TCP connection, counted.  Return: as act(). */
 static int act_tcp(struct request *req)
 {
 	struct account *account = req->sup->account;
 	struct account_caller caller = request_caller(req);
+	const struct net_endpoint *to = &req->dest.endpoint;
 	enum quota_kind spent = QUOTA_KINDS;
 	struct sock_tuple tuple;
-	bool begun;
-	int rc = (int)request_count(req, account_may_connect(account, &caller, &spent), &spent);
+	int rc, begun;
 
+	if (is_begun(req))
+		return act(req, &begun);
+	rc = (int)request_count(req, account_may_connect(account, &caller, &spent), &spent);
 	if (rc < 0)
 		return rc;
-	rc = act(req);
-	begun = rc >= 0 || rc == -EINPROGRESS;
-	if (rc == -EALREADY || rc == -EISCONN)
+	rc = act(req, &begun);
+	if (begun == -EALREADY || begun == -EISCONN)
 		account_not_connected(account);
-	else if (begun && sock_tuple_of(req->duplicate, &req->dest.endpoint, &tuple) == 0)
-		account_connected(account, &caller, &req->dest.endpoint, &tuple);
+	else if (begun < 0 && begun != -EINPROGRESS)
+		account_failed(account, &caller, to);
+	else if ((rc >= 0 || rc == -EINPROGRESS) && sock_tuple_of(req->duplicate, to, &tuple) == 0)
+		account_connected(account, &caller, to, &tuple, begun == -EINPROGRESS);
 	else
-		account_connected(account, &caller, &req->dest.endpoint, NULL);
+		account_connected(account, &caller, to, NULL, true);
 	return rc;
 }
 
 static int act_udp(struct request *req)
 {
 	struct account_caller caller = request_caller(req);
-	int rc = act(req);
+	int begun, rc = act(req, &begun);
 
 	if (rc == 0)
 		account_aimed(req->sup->account, &caller, &req->dest.endpoint);
@@ -153,14 +176,14 @@ static int decide(struct request *req)
 
 static int probe_source(struct request *req)
 {
-	int rc = -EACCES;
+	int rc = -EACCES, begun;
 
 	/*
 	 * Before it is connected: not even another thread's send(2) finds a gap.  The kernel
 	 * says ENOTCONN and shuts it all the same (inet_shutdown()).
 	 */
 	if (shutdown(req->duplicate, SHUT_WR) == 0 || errno == ENOTCONN)
-		rc = act(req);
+		rc = act(req, &begun);
 	/* No traffic, no decision: no line in the trace. */
 	req->denied = false;
 	req->by_policy = false;
@@ -183,7 +206,7 @@ static int carry_out(struct request *req)
 
 static void resume_connect(struct crew_worker *worker, struct op *op)
 {
-	int rc;
+	int rc, begun;
 
 	(void)worker;
 	/* Denied for its time while a name was looked up, or killed: then nothing may be done any more. */
@@ -191,7 +214,7 @@ static void resume_connect(struct crew_worker *worker, struct op *op)
 		op_drop(op);
 		return;
 	}
-	rc = op->events == 0 ? carry_out(&op->req) : act(&op->req);
+	rc = op->events == 0 ? carry_out(&op->req) : act(&op->req, &begun);
 	if (rc == 1) {
 		if (!op->deadline_ns)
 			op->deadline_ns = socket_deadline(op->req.duplicate, SO_SNDTIMEO);
@@ -233,9 +256,10 @@ static void connect_unix(struct request *req, const void *bytes, size_t size)
 	if (rc >= 0) {
 		int path = rc;
 		bool blocking;
+		int begun;
 
 		/* A full backlog gives EAGAIN here where a blocking connect would wait; there is nothing to poll for. */
-		rc = connect_unblocked(req, &to, to_size, &blocking);
+		rc = connect_unblocked(req, &to, to_size, &blocking, &begun);
 		unix_path_close(path);
 	}
 	request_answer(req, rc);

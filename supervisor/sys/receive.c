@@ -161,8 +161,8 @@ static long receive_one(struct crew_worker *worker, struct request *req, struct 
 	struct iovec part = {worker->buffer, room};
 	enum quota_kind spent = QUOTA_KINDS;
 	ssize_t n;
-	int rc =
-	    (int)request_count(req, account_may_receive(req->sup->account, &caller, &spent), &spent);
+	int rc = (int)request_count(req, account_may_receive(req->sup->account, &caller, &spent),
+				    &spent);
 
 	if (rc < 0)
 		return rc;

@@ -175,12 +175,9 @@ static int check_control(struct crew_worker *worker, struct request *req, struct
 	return 0;
 }
 
-/* --- acting --- */
-
 /* --- counting --- */
 
-/* Segmentation offload makes several packets of one message; with MSG_MORE it is part of a later one. */
-static unsigned int count_datagrams(struct request *req, struct send_job *job)
+unsigned int send_count_datagrams(const struct request *req, struct send_job *job)
 {
 	unsigned int segment = control_segment(job->control, job->control_size, UDP_SEGMENT);
 	int option = 0;
@@ -206,7 +203,7 @@ static long charge(struct request *req, struct send_job *job)
 	enum quota_kind spent = QUOTA_KINDS;
 
 	if (request_is_udp(req)) {
-		job->datagrams = count_datagrams(req, job);
+		job->datagrams = send_count_datagrams(req, job);
 		return send_job_charge(req, job);
 	}
 	if (!job->fast_open || !job->has_name)
@@ -224,9 +221,9 @@ static void settle_connect(struct request *req, long rc)
 	if (rc == -EALREADY || rc == -EISCONN)
 		account_not_connected(req->sup->account);
 	else if (begun && sock_tuple_of(req->duplicate, &req->dest.endpoint, &tuple) == 0)
-		account_connected(req->sup->account, &caller, &req->dest.endpoint, &tuple);
+		account_connected(req->sup->account, &caller, &req->dest.endpoint, &tuple, false);
 	else
-		account_connected(req->sup->account, &caller, &req->dest.endpoint, NULL);
+		account_connected(req->sup->account, &caller, &req->dest.endpoint, NULL, true);
 }
 
 /* Return: as send_job_try(). */

@@ -6,6 +6,7 @@
  */
 #include "crew.h"
 #include "notify.h"
+#include "send_job.h"
 #include "shared/base/compiler.h"
 #include "shared/base/fd.h"
 #include "supervisor.h"
@@ -123,6 +124,24 @@ static ssize_t send_now(struct request *req, const void *data, size_t size)
 	return n;
 }
 
+/* The same, counted. */
+static long send_counted(struct request *req, const void *data, size_t size)
+{
+	UNINITIALIZED struct send_job job; /* send_job_init() */
+	long rc;
+
+	send_job_init(&job);
+	job.total = size;
+	job.datagrams = send_count_datagrams(req, &job);
+	rc = send_job_charge(req, &job);
+	if (rc < 0)
+		return rc;
+	rc = send_now(req, data, size);
+	rc = rc < 0 ? -errno : rc;
+	send_job_settle(req, &job, rc);
+	return rc;
+}
+
 /* The kernel corks what one call takes from the file into one datagram (splice_to_socket()). */
 static long send_file(struct crew_worker *worker, struct request *req, struct source *source)
 {
@@ -138,9 +157,9 @@ static long send_file(struct crew_worker *worker, struct request *req, struct so
 		return n < 0 ? -errno : 0;
 	if (!notify_alive(req->sup->listener, req->id))
 		return -ESRCH;
-	n = send_now(req, worker->buffer, (size_t)n);
+	n = send_counted(req, worker->buffer, (size_t)n);
 	if (n < 0)
-		return -errno;
+		return n;
 	rc = source_advance(req, source, n);
 	return rc < 0 ? rc : n;
 }

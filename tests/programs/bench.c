@@ -9,6 +9,7 @@
  *                                until somebody connects to PORT + 2
  *   bench connect PORT N         blocking connects to PORT + 1, each closed at once
  *   bench sendto PORT N          UDP datagrams with an address
+ *   bench send PORT N            the same on a connected socket, without
  *   bench pingpong PORT N        one byte there and back on one connection
  *   bench bulk PORT MEGABYTES    one way on one connection
  *   bench held PORT N ADDRESS M  M threads wait in connect to ADDRESS, which never answers, while N connects are timed
@@ -22,6 +23,7 @@
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,16 +180,19 @@ static void time_connects(size_t n)
 	report(times, n);
 }
 
-static void time_sendto(size_t n)
+static void time_sendto(size_t n, bool connected)
 {
 	uint64_t *times = calloc(n, sizeof(*times));
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	const struct sockaddr *there = connected ? NULL : (struct sockaddr *)&to;
 	char data[64] = {0};
 
+	if (connected)
+		must(connect(fd, (struct sockaddr *)&to, sizeof(to)), "connect");
 	for (size_t i = 0; i < n; i++) {
 		uint64_t begun = now();
 
-		must((int)sendto(fd, data, sizeof(data), 0, (struct sockaddr *)&to, sizeof(to)),
+		must((int)sendto(fd, data, sizeof(data), 0, there, there ? sizeof(to) : 0),
 		     "sendto");
 		times[i] = now() - begun;
 	}
@@ -291,7 +296,9 @@ int main(int argc, char **argv)
 	else if (!strcmp(mode, "connect"))
 		time_connects(n);
 	else if (!strcmp(mode, "sendto"))
-		time_sendto(n);
+		time_sendto(n, false);
+	else if (!strcmp(mode, "send"))
+		time_sendto(n, true);
 	else if (!strcmp(mode, "pingpong"))
 		time_pingpong(n);
 	else if (!strcmp(mode, "bulk"))

@@ -28,6 +28,9 @@
  */
 #define WIRE_VERSION 1
 #define WIRE_TEXT_MAX 480
+/* Seconds between two writes of the ledger: what is missing there when the supervisor is killed. */
+#define WIRE_ACCOUNT_S 5
+
 #define WIRE_NOTHING_LEFT "nothing left" /* WIRE_EXIT.text */
 
 enum wire_type {
