@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 /* At one time: the loop has others to serve. */
-#define NEWS_AT_ONCE 512
+#define NEWS_AT_ONCE 2048
 #define LOOKS_AT_ONCE 256
 
 struct keeper {

@@ -171,7 +171,7 @@ char *quotas_path(const char *directory, const char *app, char *out, size_t room
 
 		hash = (hash ^ (unsigned char)*at) * 1099511628211u;
 		if (n < sizeof(name) - 1)
-			name[n++] = plain ? *at : '_';
+			name[n++] = (char)(plain ? *at : '_');
 	}
 	name[n] = '\0';
 	snprintf(out, room, "%s/quota-%s-%016llx", directory, name, (unsigned long long)hash);

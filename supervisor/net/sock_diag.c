@@ -348,7 +348,7 @@ int sock_tuple_of(int socket, const struct net_endpoint *remote, struct sock_tup
 		struct sockaddr any;
 		struct sockaddr_in in;
 		struct sockaddr_in6 in6;
-	} local;
+	} local = {.any = {.sa_family = AF_UNSPEC}};
 	socklen_t size = sizeof(local);
 
 	if (getsockname(socket, &local.any, &size) < 0)
