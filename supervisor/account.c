@@ -156,6 +156,25 @@ static enum account_answer reach(struct account *account, const struct account_c
 	return socket->closed ? ACCOUNT_CLOSED : ACCOUNT_FINE;
 }
 
+/* After a call: between may_*() and now it may have been forgotten, for news was lost (account_doubt()). */
+static struct account_socket *find_or_make(struct account *account,
+					   const struct account_caller *caller,
+					   enum transport transport)
+{
+	struct account_socket *socket = account_find(account, caller->cookie);
+	uint64_t now;
+
+	if (socket)
+		return socket;
+	now = clock_now_ns();
+	socket = socket_new(account, caller, transport, now);
+	if (!socket)
+		return NULL;
+	use(socket, caller, now);
+	account_schedule(account, socket, now);
+	return socket;
+}
+
 static struct flow *flow_of(struct account *account, const struct account_caller *caller,
 			    enum transport transport, const struct net_endpoint *to)
 {
@@ -307,7 +326,7 @@ void account_connected(struct account *account, const struct account_caller *cal
 	struct account_socket *socket;
 
 	pthread_mutex_lock(&account->lock);
-	socket = account_find(account, caller->cookie);
+	socket = find_or_make(account, caller, TRANSPORT_TCP);
 	if (socket && !certain && tuple && socket->has_tuple &&
 	    is_same_tuple(&socket->tuple, tuple)) {
 		account_not_connected(account);
@@ -388,13 +407,17 @@ bool account_sent(struct account *account, const struct account_caller *caller,
 		return true;
 	}
 	pthread_mutex_lock(&account->lock);
-	socket = account_find(account, caller->cookie);
-	if (socket)
-		flow = to ? flow_of(account, caller, TRANSPORT_UDP, to) : socket->flow;
+	socket = find_or_make(account, caller, TRANSPORT_UDP);
+	if (to)
+		flow = flow_of(account, caller, TRANSPORT_UDP, to);
+	else if (socket)
+		flow = socket->flow;
 	if (flow) {
 		flow->usage.bytes_sent += (uint64_t)sent;
 		flow->usage.datagrams_sent += datagrams;
 		account->dirty = true;
+	}
+	if (flow && socket) {
 		if (to)
 			socket->to = *to;
 		socket->usage.bytes_sent += (uint64_t)sent;

@@ -205,10 +205,10 @@ bool account_accepts(struct account *account, uint16_t port);
 bool account_has(struct account *account, uint64_t cookie);
 
 /**
- * account_give_up() - all connections that are gone count as lost: nobody will tell their last bytes.
- * @open: those that are still open as well
+ * account_give_up() - connections that are gone, of a time when news was lost, count as lost:
+ * nobody will tell their last bytes.  @all: so do all others.
  */
-void account_give_up(struct account *account, bool open);
+void account_give_up(struct account *account, bool all);
 
 /**
  * account_doubt() - news was lost: every connection is to be looked at, now, and UDP sockets are

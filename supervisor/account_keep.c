@@ -353,7 +353,7 @@ bool account_has(struct account *account, uint64_t cookie)
 	return has;
 }
 
-void account_give_up(struct account *account, bool open)
+void account_give_up(struct account *account, bool all)
 {
 	struct account_socket *socket, *next;
 
@@ -361,7 +361,7 @@ void account_give_up(struct account *account, bool open)
 	for (size_t i = 0; i < account->n_buckets; i++) {
 		for (socket = account->buckets[i]; socket; socket = next) {
 			next = socket->next;
-			if (socket->has_tuple && (socket->gone || open))
+			if (socket->has_tuple && (all || (socket->gone && socket->doubted)))
 				lose(account, socket);
 		}
 	}

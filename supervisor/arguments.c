@@ -52,6 +52,15 @@ static int number(const char *text)
 	return *text && !*end && value >= 0 && value <= INT_MAX ? (int)value : -1;
 }
 
+/* What only tests set: a number, 0 where there is none. */
+static int from_environment(const char *name)
+{
+	const char *text = getenv(name);
+	int value = text ? number(text) : 0;
+
+	return value > 0 ? value : 0;
+}
+
 static int take(struct arguments *arguments, int option, const char *value)
 {
 	switch (option) {
@@ -131,11 +140,9 @@ int arguments_parse(struct arguments *arguments, int argc, char **argv)
 		return -1;
 	}
 	/* Small, and news is lost: for tests of what is said then. */
-	if (getenv("GAE_RUN_TEST_NEWS_ROOM"))
-		arguments->news_room = number(getenv("GAE_RUN_TEST_NEWS_ROOM"));
+	arguments->news_room = from_environment("GAE_RUN_TEST_NEWS_ROOM");
 	/* So that no test of what is written in the meantime takes seconds. */
-	if (getenv("GAE_RUN_TEST_FLUSH_MS"))
-		arguments->flush_ms = number(getenv("GAE_RUN_TEST_FLUSH_MS"));
+	arguments->flush_ms = from_environment("GAE_RUN_TEST_FLUSH_MS");
 	if (arguments->verbose && !arguments->trace)
 		arguments->trace = true;
 	return 0;

@@ -235,8 +235,7 @@ static int until_ms(uint64_t at, uint64_t now)
 	return at <= now ? 0 : (int)((at - now) / 1000000u) + 1;
 }
 
-/* Return: true when a flush was asked for. */
-static bool wait_for_work(struct clerk *clerk)
+static void wait_for_work(struct clerk *clerk)
 {
 	struct pollfd watched[2] = {{.fd = clerk->wake, .events = POLLIN},
 				    {.fd = clerk->listener, .events = POLLIN}};
@@ -247,7 +246,8 @@ static bool wait_for_work(struct clerk *clerk)
 	poll(watched, 2, until_ms(next, clock_now_ns()));
 	if (watched[1].revents)
 		serve(clerk);
-	return read(clerk->wake, &count, sizeof(count)) > 0;
+	if (read(clerk->wake, &count, sizeof(count)) < 0)
+		count = 0;
 }
 
 static void *clerk_main(void *argument)
@@ -257,11 +257,14 @@ static void *clerk_main(void *argument)
 	if (clerk->config.status)
 		open_status(clerk);
 	for (;;) {
-		bool asked = wait_for_work(clerk);
-		uint64_t now = clock_now_ns(), wanted;
+		uint64_t now, wanted;
+		bool asked;
 
+		wait_for_work(clerk);
+		now = clock_now_ns();
 		pthread_mutex_lock(&clerk->lock);
 		wanted = clerk->wanted;
+		asked = wanted != clerk->written;
 		pthread_mutex_unlock(&clerk->lock);
 		/* Who asked has looked by itself. */
 		if (!asked && (now >= clerk->flush_ns || now >= clerk->metrics_ns))

@@ -231,8 +231,7 @@ size_t keeper_settle(struct keeper *keeper, int ms)
 	keeper->traffic_read_ns = 0;
 	while (account_next_look(account) == 0 && account_due(account, now, &look))
 		look_at(keeper, &look, now);
-	/* Who is gone may yet be told of: the kernel does that when it has time.  But not to the deaf. */
-	if (keeper->news < 0)
-		account_give_up(account, false);
+	/* Who is gone may yet be told of, when the kernel has time; but not where its news was lost, nor to the deaf. */
+	account_give_up(account, keeper->news < 0);
 	return account_open_tcp(account, false);
 }

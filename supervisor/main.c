@@ -229,8 +229,8 @@ static int open_account(struct supervisor *sup, const struct arguments *argument
 				     .metrics = arguments->metrics,
 				     .report = arguments->report,
 				     .status = true,
-				     .flush_ms = arguments->flush_ms > 0 ? arguments->flush_ms
-									 : CLERK_FLUSH_MS};
+				     .flush_ms = arguments->flush_ms ? arguments->flush_ms
+								     : CLERK_FLUSH_MS};
 	struct account_config config = {
 	    .plan = sup->plan, .names = sup->names, .wake = loop_wake_by, .context = sup->loop};
 

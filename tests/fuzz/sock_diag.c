@@ -30,10 +30,10 @@ static void hear(void *context, const struct sock_end *end)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct heard *one = calloc(2, sizeof(*one)), *two = one + 1;
+	struct heard *one = calloc(1, sizeof(*one)), *two = calloc(1, sizeof(*two));
 	uint8_t *exact = malloc(size ? size : 1), *longer = malloc(size + 64);
 
-	if (!one || !exact || !longer)
+	if (!one || !two || !exact || !longer)
 		abort();
 	memcpy(exact, data, size); /* exact, so that one byte too far is seen */
 	memcpy(longer, data, size);
@@ -48,6 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 	free(longer);
 	free(exact);
+	free(two);
 	free(one);
 	return 0;
 }

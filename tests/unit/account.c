@@ -330,6 +330,25 @@ Test(account, news_was_lost)
 	cr_expect_eq(send_to(3, &to, 5), ACCOUNT_FINE);
 }
 
+Test(account, news_was_lost_in_the_middle_of_a_call)
+{
+	struct account_caller tcp = caller_of(1), udp = caller_of(2);
+	struct sock_tuple tuple = {.local = place(2, 1000), .remote = place(1, 80)};
+	struct net_endpoint to = place(1, 53);
+	enum quota_kind spent;
+
+	begin();
+	cr_expect_eq(account_may_connect(account, &tcp, &spent), ACCOUNT_FINE);
+	cr_expect_eq(account_may_send(account, &udp, 10, 1, &spent), ACCOUNT_FINE);
+	account_doubt(account, clock_now_ns());
+	account_connected(account, &tcp, &tuple.remote, &tuple, true);
+	cr_expect(account_sent(account, &udp, &to, 10, 10, 1));
+	cr_expect_eq(total().connects, 1);
+	cr_expect_eq(total().bytes_sent, 10);
+	end_socket(1, 100, 0, false);
+	cr_expect_eq(total().bytes_sent, 110);
+}
+
 Test(account, at_the_end_what_is_open_counts_as_lost)
 {
 	begin();
