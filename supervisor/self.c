@@ -159,6 +159,11 @@ int self_confine(void)
 
 	if (!code)
 		return -ENOMEM;
+#if defined(__SANITIZE_ADDRESS__)
+	/* A sanitizer makes calls of its own, wherever it likes, and ends where one fails. */
+	free(code);
+	return 0;
+#endif
 	memcpy(numbers, allowed, sizeof(allowed));
 	qsort(numbers, N_ALLOWED, sizeof(numbers[0]), compare);
 	emit(code, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
