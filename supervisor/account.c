@@ -89,6 +89,7 @@ static struct account_socket *socket_new(struct account *account,
 	socket->domain = caller->domain;
 	socket->transport = transport;
 	socket->made_ns = socket->used_ns = now;
+	socket->doubted = account->deaf;
 	socket->look.at_ns = UINT64_MAX;
 	if (!heap_push(&account->looks, &socket->look)) {
 		free(socket);

@@ -222,6 +222,12 @@ void account_doubt(struct account *account, uint64_t now);
  */
 bool account_refresh(struct account *account, size_t max);
 
+/**
+ * account_deaf() - no news of ended sockets will ever come: a connection that is gone counts as lost,
+ * and an idle UDP socket that nobody has is forgotten.  Before the first socket.
+ */
+void account_deaf(struct account *account);
+
 /** account_open_tcp() - how many connections are open; all of them are due at once if @look. */
 size_t account_open_tcp(struct account *account, bool look);
 

@@ -271,12 +271,21 @@ enum account_todo account_looked(struct account *account, uint64_t now, struct a
 	return todo;
 }
 
+void account_deaf(struct account *account)
+{
+	account->deaf = true;
+}
+
 void account_shut(struct account *account, uint64_t cookie, enum account_todo todo, bool done)
 {
 	struct account_socket *socket;
 
 	pthread_mutex_lock(&account->lock);
 	socket = account_find(account, cookie);
+	if (socket && account->deaf && !done && socket->transport == TRANSPORT_UDP) {
+		account_remove(account, socket);
+		socket = NULL;
+	}
 	/* Of UDP nothing gets by us: the account alone closes it. */
 	if (socket && (done || socket->transport == TRANSPORT_UDP)) {
 		socket->todo = ACCOUNT_LEAVE;

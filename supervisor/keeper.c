@@ -55,6 +55,8 @@ struct keeper *keeper_new(struct supervisor *sup)
 		log_warn("the kernel does not tell of sockets (%s): the last bytes of TCP "
 			 "connections are not counted",
 			 strerror(keeper->news < 0 ? -keeper->news : -keeper->questions));
+	if (keeper->news < 0)
+		account_deaf(sup->account);
 	target_cache_init(&keeper->targets);
 	keeper->search = keeper_search_new(sup);
 	if (keeper->search)

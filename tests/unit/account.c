@@ -362,6 +362,28 @@ Test(account, at_the_end_what_is_open_counts_as_lost)
 	cr_expect_eq(account_open_tcp(account, false), 0);
 }
 
+/* Where no news comes at all. */
+Test(account, without_news_ended_sockets_are_forgotten_all_the_same)
+{
+	struct net_endpoint to = place(1, 53);
+	uint64_t now;
+
+	begin();
+	account_deaf(account);
+	connect_from(1, 1000, true);
+	cr_expect_eq(send_to(2, &to, 5), ACCOUNT_FINE);
+	now = clock_now_ns();
+	for (int i = 0; i < 2; i++, now += 60 * SECOND) {
+		struct account_look look = {.cookie = 1, .gone = true};
+
+		account_looked(account, now, &look, NULL);
+	}
+	cr_expect_not(account_has(account, 1), "gone twice");
+	cr_expect_eq(lost_sockets(), 1);
+	account_shut(account, 2, ACCOUNT_RECLAIM, false);
+	cr_expect_not(account_has(account, 2), "idle, and nobody has it");
+}
+
 Test(account, numbers_that_were_set_to_zero_are_lost)
 {
 	struct sock_end end = {.cookie = 1, .is_tcp = true, .tcp = {.blank = true}};
