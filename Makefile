@@ -52,7 +52,7 @@ MAINS += $(wildcard supervisor/ledger/gae_usage.c)
 SHARED := $(call src,supervisor/shared/base supervisor/shared/wire)
 LAUNCHER := $(filter-out $(MAINS),$(call src,launcher))
 ENGINE := $(filter-out $(MAINS),$(call src,supervisor/net supervisor/policy))
-RECORDS := $(filter-out $(MAINS),$(call src,supervisor/ledger supervisor/status))
+RECORDS := $(filter-out $(MAINS),$(call src,supervisor/ledger supervisor/status supervisor/handover))
 # Of these, what only gae-usage and gae-top need.
 READER := $(filter supervisor/ledger/reader_%,$(RECORDS))
 TOP := $(filter supervisor/status/top_%,$(RECORDS))
