@@ -123,6 +123,16 @@ $(BUILD)/tests/programs/fake_supervisor: $(call obj,$(SHARED))
 $(BUILD)/tests/programs/ledger_writer: $(call obj,$(filter-out $(READER),$(filter supervisor/ledger/%,$(RECORDS))) $(SHARED))
 $(BUILD)/tests/programs/ledger_writer: LIBS = $(LIBS_SQLITE)
 
+# --- examples, as a user would build them ---
+EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(call src,examples))
+.PHONY: examples
+examples: $(EXAMPLES)
+test-programs: $(EXAMPLES)
+$(BUILD)/examples/%: examples/%.c supervisor/shared/gae_sockets.h $(BUILD)/flags
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -D_GNU_SOURCE -Isupervisor/shared $(CFLAGS) -std=c11 $(WARN) -o $@ $<
+
 # --- benchmarks of one part in-process: tests/bench/NAME.c -> build/tests/bench/NAME ---
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(call src,tests/bench))
 .PHONY: bench-programs

@@ -59,6 +59,9 @@ class socket(_socket.socket):
     __slots__ = ()
 
     def __reduce_ex__(self, protocol):
+        # ssl.SSLSocket is a subclass where ssl was imported after install().
+        if hasattr(self, "_sslobj"):
+            raise TypeError("cannot pickle a TLS connection")
         closed = self.fileno() < 0
         token = None if closed else offer(self)
         return _unpickle, (type(self), int(self.family), int(self.type), self.gettimeout(), token)

@@ -25,10 +25,15 @@ enum account_answer account_offer(struct account *account, const struct account_
 {
 	struct account_socket *socket;
 	enum account_answer answer;
+	uint64_t used_ns;
 
 	pthread_mutex_lock(&account->lock);
+	socket = account_find(account, caller->cookie);
+	used_ns = socket ? socket->used_ns : clock_now_ns();
 	answer = account_reach(account, caller, transport, &socket, spent);
 	if (answer == ACCOUNT_FINE) {
+		/* Handing over is no use of it: the idle clock runs on. */
+		socket->used_ns = used_ns;
 		socket->offered = true;
 		account_schedule(account, socket, clock_now_ns());
 	}

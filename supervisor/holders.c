@@ -36,6 +36,13 @@ static bool is_over(struct search *search)
 	return search->found != 0;
 }
 
+/* That a process has ended means nothing; that we have no descriptor to look with, means that we do not know. */
+static void note_failure(struct search *search)
+{
+	if (!search->found && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+		search->found = -EMFILE;
+}
+
 static void look_at_table(struct search *search, pid_t pid, int but)
 {
 	char path[32], target[sizeof(search->wanted)];
@@ -44,6 +51,8 @@ static void look_at_table(struct search *search, pid_t pid, int but)
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
 	dir = opendir(path);
+	if (!dir)
+		note_failure(search);
 	while (dir && !is_over(search) && (entry = readdir(dir))) {
 		ssize_t n;
 
@@ -69,8 +78,10 @@ static bool look_at_children(struct search *search, pid_t pid, const char *threa
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%.16s/children", pid, thread);
 	file = fopen(path, "re");
-	if (!file)
+	if (!file) {
+		note_failure(search);
 		return false;
+	}
 	while (!is_over(search) && fscanf(file, "%d", &child) == 1) {
 		if (child != search->pid)
 			look_at_table(search, child, -1);
@@ -89,7 +100,11 @@ static void look_below(struct search *search, pid_t pid, unsigned int depth)
 	if (depth > DEPTH_MAX)
 		search->found = -E2BIG;
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
-	dir = is_over(search) ? NULL : opendir(path);
+	if (is_over(search))
+		return;
+	dir = opendir(path);
+	if (!dir)
+		note_failure(search);
 	while (dir && !is_over(search) && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
 			look_at_children(search, pid, entry->d_name, depth);
@@ -132,7 +147,9 @@ int holders_cloexec(pid_t tid, int fd)
 
 	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", tid, fd);
 	info = open(path, O_RDONLY | O_CLOEXEC);
-	n = info < 0 ? -1 : read(info, text, sizeof(text) - 1);
+	if (info < 0)
+		return errno == EMFILE || errno == ENFILE ? -EMFILE : -EBADF;
+	n = read(info, text, sizeof(text) - 1);
 	if (n <= 0)
 		return -EBADF;
 	text[n] = '\0';

@@ -12,7 +12,7 @@
 
 /**
  * holders_find() - is there a descriptor of socket @inode below us that is not number @fd of thread @tid?
- * Return: 1 there is; 0; -E2BIG there is too much to look through.
+ * Return: 1 there is; 0; -E2BIG there is too much to look through; -EMFILE we have no descriptor to look with.
  */
 int holders_find(pid_t tid, pid_t pid, int fd, ino_t inode);
 

@@ -8,7 +8,7 @@
  *   getsockopt(fd, SOL_GAE, GAE_DESCRIPTOR, text, &length)   puts the socket on offer; a token for it
  *   setsockopt(fd, SOL_GAE, GAE_DESCRIPTOR, text, length)    turns a fresh socket into that one
  *
- * Not under gae-run both fail with ENOPROTOOPT.
+ * Not under gae-run both fail: with ENOPROTOOPT, getsockopt of an IPv4 socket with EOPNOTSUPP.
  */
 
 /* A level far above the kernel's, which count up from 0 (SOL_VSOCK is 287). */

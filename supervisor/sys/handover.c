@@ -48,6 +48,11 @@ static int deny(struct request *req, int error, const char *why)
 	return (int)request_deny(req, error, req->sup->plan->descriptors.loc, why);
 }
 
+static int out_of_descriptors(struct request *req)
+{
+	return deny(req, ENOBUFS, "the supervisor is out of descriptors");
+}
+
 static bool is_inet(const struct request *req)
 {
 	return req->socket.domain == AF_INET || req->socket.domain == AF_INET6;
@@ -94,6 +99,8 @@ static int check_offer(struct request *req)
 	if (fstat(req->duplicate, &st) < 0)
 		return -errno;
 	rc = holders_find(req->tid, req->process.pid, req->fd, st.st_ino);
+	if (rc == -EMFILE)
+		return out_of_descriptors(req);
 	if (rc < 0)
 		return deny(req, EBUSY, "too many descriptors to look for another copy");
 	return rc ? deny(req, EBUSY, "another descriptor has the same socket") : 0;
@@ -128,9 +135,7 @@ static int replace_by_dead(struct crew_worker *worker, struct request *req)
 	CLEANUP_FD int dead = cloexec < 0 ? cloexec : make_dead(req);
 
 	if (dead < 0)
-		return dead == -EMFILE || dead == -ENFILE
-			   ? deny(req, ENOBUFS, "the supervisor is out of descriptors")
-			   : dead;
+		return dead == -EMFILE || dead == -ENFILE ? out_of_descriptors(req) : dead;
 	rc = put(worker, req, dead, req->fd, cloexec);
 	if (rc < 0)
 		return rc;
@@ -241,8 +246,10 @@ static int look_at_fresh(struct request *req, struct claim *claim)
 	struct sockaddr_storage peer;
 	socklen_t size = sizeof(peer);
 
-	if (flags < 0 || cloexec < 0)
-		return flags < 0 ? -errno : cloexec;
+	if (flags < 0)
+		return -errno;
+	if (cloexec < 0)
+		return cloexec == -EMFILE ? out_of_descriptors(req) : cloexec;
 	if (account_has(req->sup->account, req->socket.cookie) ||
 	    getpeername(req->duplicate, (struct sockaddr *)&peer, &size) == 0)
 		return deny(req, EISCONN, "the socket is not fresh");
