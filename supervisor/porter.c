@@ -60,7 +60,8 @@ struct porter *porter_new(struct supervisor *sup)
 	if (!porter)
 		return NULL;
 	porter->sup = sup;
-	porter->listener = porter->next_listener = porter->identity.directory = -1;
+	porter->listener = porter->identity.directory = -1;
+	atomic_init(&porter->next_listener, -1);
 	porter->changed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	porter->offers = calloc(PORTER_OFFERS_MAX, sizeof(*porter->offers));
 	pthread_mutex_init(&porter->opening, NULL);
