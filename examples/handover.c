@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hands a connection over to another run of the same app: see gae_sockets(7).
+ * Hands a connection over to another run of the same app: see gae_sockets(3).
  *
  *   token=$(gae-run --app demo ./handover offer 192.0.2.1 80)     connects, prints a token, ends
  *   gae-run --app demo ./handover claim "$token"                  copies the connection to and from here

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sockets that can be pickled, for programs under gae-run: see gae_sockets(7).
+"""Sockets that can be pickled, for programs under gae-run: see gae_sockets(3).
 
 As on App Engine, an object with an open connection in it can be passed to another process of the same app:
 

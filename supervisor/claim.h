@@ -36,7 +36,7 @@ struct claim *claim_new(struct supervisor *sup);
  * @text, @size: the program's, any bytes
  * @connection: gets the one on which the answer will come, the caller's; -1: the socket is before us already
  * @why: gets what is wrong, for the trace; static text, or in @room bytes of @line
- * Return: 0; -errno, as gae_sockets(7) has them.
+ * Return: 0; -errno, as gae_sockets(3) has them.
  */
 int claim_ask(struct claim *claim, const char *text, size_t size, int *connection, char *line,
 	      size_t room, const char **why);

@@ -20,7 +20,7 @@ struct token_app token_app(const char *name, uid_t uid)
 {
 	uint8_t key[4] = {(uint8_t)uid, (uint8_t)(uid >> 8), (uint8_t)(uid >> 16),
 			  (uint8_t)(uid >> 24)};
-	struct token_app app;
+	struct token_app app = {.bytes = {0}};
 
 	blake2s(app.bytes, sizeof(app.bytes), key, sizeof(key), name, strlen(name));
 	return app;

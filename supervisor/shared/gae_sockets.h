@@ -3,7 +3,7 @@
 #define GAE_SOCKETS_H
 
 /*
- * Handing a live socket to another instance of the same app under gae-run: see gae_sockets(7).
+ * Handing a live socket to another instance of the same app under gae-run: see gae_sockets(3).
  *
  *   getsockopt(fd, SOL_GAE, GAE_DESCRIPTOR, text, &length)   puts the socket on offer; a token for it
  *   setsockopt(fd, SOL_GAE, GAE_DESCRIPTOR, text, length)    turns a fresh socket into that one

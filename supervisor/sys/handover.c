@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Handing sockets over: the two calls of gae_sockets(7).  Who holds what in between: porter.h.
+ * Handing sockets over: the two calls of gae_sockets(3).  Who holds what in between: porter.h.
  *
  * What is offered is taken from the program: while its call waits, and only then, the kernel lets
  * us replace its descriptor, and a dead socket of the same kind takes the place.

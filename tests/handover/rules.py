@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may hand over what to whom, and the errors of gae_sockets(7)."""
+"""Who may hand over what to whom, and the errors of gae_sockets(3)."""
 import os
 import signal
 import socket
