@@ -10,6 +10,7 @@ PREFIX ?= /usr/local
 bindir ?= $(PREFIX)/bin
 datadir ?= $(PREFIX)/share
 mandir ?= $(datadir)/man
+includedir ?= $(PREFIX)/include
 sysconfdir ?= /etc
 DESTDIR ?=
 
@@ -53,7 +54,7 @@ MAINS += $(wildcard supervisor/ledger/gae_usage.c)
 SHARED := $(call src,supervisor/shared/base supervisor/shared/wire)
 LAUNCHER := $(filter-out $(MAINS),$(call src,launcher))
 ENGINE := $(filter-out $(MAINS),$(call src,supervisor/net supervisor/policy))
-RECORDS := $(filter-out $(MAINS),$(call src,supervisor/ledger supervisor/status))
+RECORDS := $(filter-out $(MAINS),$(call src,supervisor/ledger supervisor/status supervisor/handover))
 # Of these, what only gae-usage and gae-top need.
 READER := $(filter supervisor/ledger/reader_%,$(RECORDS))
 TOP := $(filter supervisor/status/top_%,$(RECORDS))
@@ -135,6 +136,16 @@ $(ATTACKS): $(BUILD)/tests/attacks/%: tests/attacks/%.c tests/attacks/attack.h $
 check-attacks: all test-programs
 	$(Q)BUILD=$(BUILD) tests/attacks/run
 
+# --- examples, as a user would build them ---
+EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(call src,examples))
+.PHONY: examples
+examples: $(EXAMPLES)
+test-programs: $(EXAMPLES)
+$(BUILD)/examples/%: examples/%.c supervisor/shared/gae_sockets.h $(BUILD)/flags
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -D_GNU_SOURCE -Isupervisor/shared $(CFLAGS) -std=c11 $(WARN) -o $@ $<
+
 # --- benchmarks of one part in-process: tests/bench/NAME.c -> build/tests/bench/NAME ---
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(call src,tests/bench))
 .PHONY: bench-programs
@@ -184,22 +195,30 @@ clean:
 
 # --- install ---
 MAN1 := $(sort $(wildcard launcher/*.1 supervisor/*.1 supervisor/*/*.1))
+MAN3 := $(sort $(wildcard supervisor/*/*.3))
 MAN5 := $(sort $(wildcard supervisor/policy/*.5))
 .PHONY: install uninstall
 install: all
 	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(datadir)/gae-run/policy.d/examples \
-		$(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 $(DESTDIR)$(sysconfdir)/gae-run/policy.d
+		$(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man3 $(DESTDIR)$(mandir)/man5 \
+		$(DESTDIR)$(datadir)/gae-run/python $(DESTDIR)$(datadir)/gae-run/examples \
+		$(DESTDIR)$(includedir) $(DESTDIR)$(sysconfdir)/gae-run/policy.d
 	$(INSTALL) -m 755 $(PROGRAMS) $(DESTDIR)$(bindir)
 	$(INSTALL) -m 644 $(sort $(filter-out policy.d/examples,$(wildcard policy.d/*))) $(DESTDIR)$(datadir)/gae-run/policy.d
 	$(INSTALL) -m 644 $(sort $(wildcard policy.d/examples/*)) $(DESTDIR)$(datadir)/gae-run/policy.d/examples
 	$(if $(MAN1),$(INSTALL) -m 644 $(MAN1) $(DESTDIR)$(mandir)/man1)
+	$(if $(MAN3),$(INSTALL) -m 644 $(MAN3) $(DESTDIR)$(mandir)/man3)
 	$(if $(MAN5),$(INSTALL) -m 644 $(MAN5) $(DESTDIR)$(mandir)/man5)
+	$(INSTALL) -m 644 supervisor/shared/gae_sockets.h $(DESTDIR)$(includedir)
+	$(INSTALL) -m 644 python/gae_sockets.py $(DESTDIR)$(datadir)/gae-run/python
+	$(INSTALL) -m 644 $(sort $(wildcard examples/*)) $(DESTDIR)$(datadir)/gae-run/examples
 	$(INSTALL) -D -m 644 launcher/completion.bash $(DESTDIR)$(datadir)/bash-completion/completions/gae-run
 	$(INSTALL) -D -m 644 launcher/completion.zsh $(DESTDIR)$(datadir)/zsh/site-functions/_gae-run
 	$(INSTALL) -D -m 644 launcher/completion.fish $(DESTDIR)$(datadir)/fish/vendor_completions.d/gae-run.fish
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(bindir)/,$(notdir $(PROGRAMS)))
 	rm -rf $(DESTDIR)$(datadir)/gae-run
+	rm -f $(DESTDIR)$(includedir)/gae_sockets.h $(addprefix $(DESTDIR)$(mandir)/man3/,$(notdir $(MAN3)))
 	rm -f $(DESTDIR)$(datadir)/bash-completion/completions/gae-run \
 		$(DESTDIR)$(datadir)/zsh/site-functions/_gae-run \
 		$(DESTDIR)$(datadir)/fish/vendor_completions.d/gae-run.fish

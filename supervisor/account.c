@@ -73,9 +73,8 @@ static void grow(struct account *account)
 	free(old);
 }
 
-static struct account_socket *socket_new(struct account *account,
-					 const struct account_caller *caller,
-					 enum transport transport, uint64_t now)
+struct account_socket *account_insert(struct account *account, const struct account_caller *caller,
+				      enum transport transport, uint64_t now)
 {
 	struct account_socket *socket, **first;
 
@@ -114,8 +113,7 @@ void account_remove(struct account *account, struct account_socket *socket)
 	free(socket);
 }
 
-/* Notes who uses it, and when. */
-static void use(struct account_socket *socket, const struct account_caller *caller, uint64_t now)
+void account_use(struct account_socket *socket, const struct account_caller *caller, uint64_t now)
 {
 	socket->by = *caller;
 	strncpy(socket->name, caller->process, sizeof(socket->name) - 1);
@@ -135,9 +133,9 @@ static bool take(struct account *account, enum quota_kind kind, uint64_t n, enum
  * The socket of @caller, made where it is used for the first time.
  * Return: ACCOUNT_FINE and *@out; ACCOUNT_SPENT, ACCOUNT_FULL.
  */
-static enum account_answer reach(struct account *account, const struct account_caller *caller,
-				 enum transport transport, struct account_socket **out,
-				 enum quota_kind *spent)
+enum account_answer account_reach(struct account *account, const struct account_caller *caller,
+				  enum transport transport, struct account_socket **out,
+				  enum quota_kind *spent)
 {
 	struct account_socket *socket = account_find(account, caller->cookie);
 	uint64_t now = clock_now_ns();
@@ -145,15 +143,17 @@ static enum account_answer reach(struct account *account, const struct account_c
 	if (!socket) {
 		if (!take(account, QUOTA_CREATES, 1, spent))
 			return ACCOUNT_SPENT;
-		socket = socket_new(account, caller, transport, now);
+		socket = account_insert(account, caller, transport, now);
 		if (!socket)
 			return ACCOUNT_FULL;
-		use(socket, caller, now);
+		account_use(socket, caller, now);
 		account_schedule(account, socket, now);
 	} else {
-		use(socket, caller, now);
+		account_use(socket, caller, now);
 	}
 	*out = socket;
+	if (socket->handed)
+		return ACCOUNT_HANDED;
 	return socket->closed ? ACCOUNT_CLOSED : ACCOUNT_FINE;
 }
 
@@ -168,16 +168,16 @@ static struct account_socket *find_or_make(struct account *account,
 	if (socket)
 		return socket;
 	now = clock_now_ns();
-	socket = socket_new(account, caller, transport, now);
+	socket = account_insert(account, caller, transport, now);
 	if (!socket)
 		return NULL;
-	use(socket, caller, now);
+	account_use(socket, caller, now);
 	account_schedule(account, socket, now);
 	return socket;
 }
 
-static struct flow *flow_of(struct account *account, const struct account_caller *caller,
-			    enum transport transport, const struct net_endpoint *to)
+struct flow *account_flow(struct account *account, const struct account_caller *caller,
+			  enum transport transport, const struct net_endpoint *to)
 {
 	struct flow *flow = flows_find(&account->flows, caller->pid, transport, to);
 	const char *host = "";
@@ -227,7 +227,7 @@ enum account_answer account_may_connect(struct account *account,
 
 	pthread_mutex_lock(&account->lock);
 	answer = anything_left(account, spent)
-		     ? reach(account, caller, TRANSPORT_TCP, &socket, spent)
+		     ? account_reach(account, caller, TRANSPORT_TCP, &socket, spent)
 		     : ACCOUNT_SPENT;
 	if (answer == ACCOUNT_FINE && !take(account, QUOTA_CONNECTS, 1, spent))
 		answer = ACCOUNT_SPENT;
@@ -242,7 +242,7 @@ enum account_answer account_may_bind(struct account *account, const struct accou
 	enum account_answer answer;
 
 	pthread_mutex_lock(&account->lock);
-	answer = reach(account, caller, transport, &socket, spent);
+	answer = account_reach(account, caller, transport, &socket, spent);
 	if (answer == ACCOUNT_FINE && !take(account, QUOTA_BINDS, 1, spent))
 		answer = ACCOUNT_SPENT;
 	pthread_mutex_unlock(&account->lock);
@@ -267,7 +267,7 @@ enum account_answer account_may_send(struct account *account, const struct accou
 	enum account_answer answer;
 
 	pthread_mutex_lock(&account->lock);
-	answer = reach(account, caller, TRANSPORT_UDP, &socket, spent);
+	answer = account_reach(account, caller, TRANSPORT_UDP, &socket, spent);
 	/* The first datagram on a connection counts as its connect. */
 	if (answer == ACCOUNT_FINE && socket->aim_pending) {
 		if (take(account, QUOTA_CONNECTS, 1, spent))
@@ -291,7 +291,7 @@ enum account_answer account_may_receive(struct account *account,
 	enum account_answer answer;
 
 	pthread_mutex_lock(&account->lock);
-	answer = reach(account, caller, TRANSPORT_UDP, &socket, spent);
+	answer = account_reach(account, caller, TRANSPORT_UDP, &socket, spent);
 	for (int kind = QUOTA_RECEIVES; answer == ACCOUNT_FINE && kind < QUOTA_KINDS; kind++) {
 		if ((kind == QUOTA_RECEIVES || kind == QUOTA_BYTES_RECEIVED) &&
 		    quotas_left(account->quotas, (enum quota_kind)kind) == 0) {
@@ -332,7 +332,7 @@ void account_connected(struct account *account, const struct account_caller *cal
 	    is_same_tuple(&socket->tuple, tuple)) {
 		account_not_connected(account);
 	} else if (socket) {
-		socket->flow = flow_of(account, caller, TRANSPORT_TCP, to);
+		socket->flow = account_flow(account, caller, TRANSPORT_TCP, to);
 		socket->flow->usage.connects++;
 		socket->usage.connects++;
 		socket->to = *to;
@@ -385,11 +385,11 @@ void account_aimed(struct account *account, const struct account_caller *caller,
 	enum quota_kind spent;
 
 	pthread_mutex_lock(&account->lock);
-	if (reach(account, caller, TRANSPORT_UDP, &socket, &spent) == ACCOUNT_FINE) {
+	if (account_reach(account, caller, TRANSPORT_UDP, &socket, &spent) == ACCOUNT_FINE) {
 		socket->flow = NULL;
 		socket->aim_pending = to != NULL;
 		if (to) {
-			socket->flow = flow_of(account, caller, TRANSPORT_UDP, to);
+			socket->flow = account_flow(account, caller, TRANSPORT_UDP, to);
 			socket->to = *to;
 		}
 	}
@@ -410,7 +410,7 @@ bool account_sent(struct account *account, const struct account_caller *caller,
 	pthread_mutex_lock(&account->lock);
 	socket = find_or_make(account, caller, TRANSPORT_UDP);
 	if (to)
-		flow = flow_of(account, caller, TRANSPORT_UDP, to);
+		flow = account_flow(account, caller, TRANSPORT_UDP, to);
 	else if (socket)
 		flow = socket->flow;
 	if (flow) {
@@ -442,7 +442,7 @@ void account_received(struct account *account, const struct account_caller *call
 
 		/* What comes from somewhere else than where it is connected cannot come in. */
 		if (!flow && from)
-			flow = flow_of(account, caller, TRANSPORT_UDP, from);
+			flow = account_flow(account, caller, TRANSPORT_UDP, from);
 		if (flow) {
 			flow->usage.bytes_received += size;
 			flow->usage.datagrams_received += datagrams;
@@ -499,7 +499,7 @@ bool account_accepted(struct account *account, const struct sock_end *end, bool 
 	if (at) {
 		caller.pid = at->pid;
 		caller.process = at->process;
-		usage_add(&flow_of(account, &caller, TRANSPORT_TCP, &peer)->usage, &more);
+		usage_add(&account_flow(account, &caller, TRANSPORT_TCP, &peer)->usage, &more);
 		account->dirty = true;
 	}
 	pthread_mutex_unlock(&account->lock);
@@ -516,7 +516,7 @@ void account_denied(struct account *account, const struct account_caller *caller
 		    enum transport transport, const struct net_endpoint *to)
 {
 	pthread_mutex_lock(&account->lock);
-	flow_of(account, caller, transport, to)->usage.denied++;
+	account_flow(account, caller, transport, to)->usage.denied++;
 	account->dirty = true;
 	pthread_mutex_unlock(&account->lock);
 }

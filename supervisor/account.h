@@ -2,6 +2,7 @@
 #ifndef SUPERVISOR_ACCOUNT_H
 #define SUPERVISOR_ACCOUNT_H
 
+#include "handover/exchange.h"
 #include "net/sock_diag.h"
 #include "policy/plan.h"
 #include "quotas.h"
@@ -36,6 +37,9 @@ struct account;
 /* More sockets than this are refused (ENOBUFS): each is known by 300 bytes here. */
 #define ACCOUNT_SOCKETS_MAX (1u << 18)
 
+/* A socket on offer ends after so long where the policy says `idle never`. */
+#define ACCOUNT_OFFER_MS (10u * 60 * 1000)
+
 struct account_config {
 	const struct plan *plan;
 	struct quotas *quotas; /* owned from now on */
@@ -59,7 +63,8 @@ enum account_answer {
 	ACCOUNT_FINE,
 	ACCOUNT_SPENT,  /* a quota is used up: EDQUOT */
 	ACCOUNT_CLOSED, /* the socket was reclaimed, or shut by a quota: EPIPE */
-	ACCOUNT_FULL,   /* no room for one more socket: ENOBUFS */
+	ACCOUNT_HANDED, /* the socket was handed over, and this is what was left in its place: EPIPE */
+	ACCOUNT_FULL, /* no room for one more socket: ENOBUFS */
 };
 
 /** account_new() - Return: NULL when out of memory. */
@@ -134,6 +139,40 @@ void account_denied(struct account *account, const struct account_caller *caller
 
 /** account_decided() - one more decision, for the sums. */
 void account_decided(struct account *account, bool allowed);
+
+/* --- for sockets that are handed over (account_move.c) --- */
+
+/** account_is_connected() - was the TCP socket @cookie connected here, or taken over connected? */
+bool account_is_connected(struct account *account, uint64_t cookie);
+
+/** account_offer() - a socket is put on offer: no process need have it any more.  @spent: as may_*. */
+enum account_answer account_offer(struct account *account, const struct account_caller *caller,
+				  enum transport transport, enum quota_kind *spent);
+
+/** account_withdraw() - it is no longer on offer, and the program's as before. */
+void account_withdraw(struct account *account, uint64_t cookie);
+
+/**
+ * account_release() - a socket on offer goes to another account, which bills it from here on.
+ * @numbers: of a TCP socket, just read; NULL: unknown, or UDP
+ * @stays: the program keeps it as well (descriptors shared)
+ * @moved: gets what goes with it; .domain and .transport are set already
+ */
+void account_release(struct account *account, uint64_t cookie, const struct tcp_numbers *numbers,
+		     bool stays, struct moved_socket *moved);
+
+/**
+ * account_adopt() - a socket comes with what account_release() gave.
+ * @caller: who has it from now on
+ * @offered: nobody: it is on offer again
+ * Return: ACCOUNT_FINE or ACCOUNT_FULL.
+ */
+enum account_answer account_adopt(struct account *account, const struct account_caller *caller,
+				  const struct moved_socket *moved, bool offered);
+
+/** account_put_aside() - @caller's socket is what is left in place of one that was handed over. */
+void account_put_aside(struct account *account, const struct account_caller *caller,
+		       enum transport transport);
 
 /* --- for the keeper --- */
 
@@ -228,7 +267,7 @@ bool account_refresh(struct account *account, size_t max);
  */
 void account_deaf(struct account *account);
 
-/** account_open_tcp() - how many connections are open; all of them are due at once if @look. */
+/** account_open_tcp() - how many connections of the program's are open, those on offer left out; all of them are due at once if @look. */
 size_t account_open_tcp(struct account *account, bool look);
 
 /* --- for the clerk --- */

@@ -28,6 +28,10 @@ struct account_socket {
 	bool aim_pending;  /* UDP: connected, and nothing sent yet */
 	bool closed;       /* reclaimed: its calls get EPIPE */
 	bool write_closed; /* shut by a quota */
+	bool handed;       /* left in place of one that was handed over: its calls get EPIPE */
+	bool offered;      /* the porter has it */
+	bool
+	    elsewhere; /* another instance has it, too, and bills it: neither counted nor idle here */
 	bool doubted;      /* news was lost since it was made */
 	unsigned int gone; /* looks that did not find it, one after the other */
 	uint64_t traffic;  /* at the last look; 0: whatever it is, look */
@@ -67,6 +71,26 @@ struct account {
 
 /** account_find() - the lock is held. */
 struct account_socket *account_find(struct account *account, uint64_t cookie);
+
+/** account_insert() - a new entry for the socket of @caller; the lock is held.  Return: NULL when there is no room. */
+struct account_socket *account_insert(struct account *account, const struct account_caller *caller,
+				      enum transport transport, uint64_t now);
+
+/** account_use() - note who uses it, and when; the lock is held. */
+void account_use(struct account_socket *socket, const struct account_caller *caller, uint64_t now);
+
+/** account_reach() - the socket of @caller, made where it is used for the first time; the lock is held. */
+enum account_answer account_reach(struct account *account, const struct account_caller *caller,
+				  enum transport transport, struct account_socket **out,
+				  enum quota_kind *spent);
+
+/** account_flow() - where what @caller sends to @to is summed; the lock is held. */
+struct flow *account_flow(struct account *account, const struct account_caller *caller,
+			  enum transport transport, const struct net_endpoint *to);
+
+/** account_count() - add what @numbers has more than what was counted already; the lock is held.  Return: that much. */
+struct usage account_count(struct account *account, struct account_socket *socket,
+			   const struct tcp_numbers *numbers);
 
 /** account_remove() - forget a socket; the lock is held. */
 void account_remove(struct account *account, struct account_socket *socket);

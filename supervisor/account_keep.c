@@ -26,9 +26,16 @@
 
 /* --- when to look --- */
 
-static uint64_t idle_ns(const struct account *account)
+/* What is on offer and nobody comes for ends, whatever the policy says: somebody waits for it to end. */
+static uint64_t idle_ns(const struct account *account, const struct account_socket *socket)
 {
-	return account->plan->idle.ms * MS;
+	uint64_t ms = account->plan->idle.ms;
+
+	if (socket->elsewhere || socket->handed)
+		return 0;
+	if (socket->offered && ms == 0)
+		ms = ACCOUNT_OFFER_MS;
+	return ms * MS;
 }
 
 uint64_t account_first_look_ns(const struct account *account)
@@ -43,7 +50,7 @@ static uint64_t together(uint64_t at)
 
 void account_schedule(struct account *account, struct account_socket *socket, uint64_t now)
 {
-	uint64_t at = UINT64_MAX, idle = idle_ns(account);
+	uint64_t at = UINT64_MAX, idle = idle_ns(account, socket);
 
 	if (socket->transport == TRANSPORT_TCP && socket->has_tuple) {
 		if (socket->interval_ns == 0)
@@ -153,9 +160,8 @@ static uint64_t more_than(uint64_t now, uint64_t before)
 	return now > before ? now - before : 0;
 }
 
-/* Adds what @numbers has more than what was counted already. */
-static struct usage count(struct account *account, struct account_socket *socket,
-			  const struct tcp_numbers *numbers)
+struct usage account_count(struct account *account, struct account_socket *socket,
+			   const struct tcp_numbers *numbers)
 {
 	const struct tcp_numbers *before = &socket->counted;
 	struct usage more = {
@@ -218,7 +224,8 @@ struct source_loc account_spent_loc(struct account *account)
 static bool is_idle(struct account *account, struct account_socket *socket, uint64_t now,
 		    const struct tcp_numbers *numbers)
 {
-	uint64_t idle = idle_ns(account), quiet = numbers ? numbers->quiet_ms * (uint64_t)MS : 0;
+	uint64_t idle = idle_ns(account, socket),
+		 quiet = numbers ? numbers->quiet_ms * (uint64_t)MS : 0;
 
 	if (!idle || socket->closed)
 		return false;
@@ -255,7 +262,7 @@ enum account_todo account_looked(struct account *account, uint64_t now, struct a
 		struct usage more = {0};
 
 		if (numbers)
-			more = count(account, socket, numbers);
+			more = account_count(account, socket, numbers);
 		set_interval(account, socket, &more, socket->interval_ns);
 		if (is_idle(account, socket, now, numbers))
 			socket->todo = ACCOUNT_RECLAIM;
@@ -321,7 +328,7 @@ void account_counted(struct account *account, uint64_t cookie, const struct tcp_
 	pthread_mutex_lock(&account->lock);
 	socket = account_find(account, cookie);
 	if (socket) {
-		count(account, socket, numbers);
+		account_count(account, socket, numbers);
 		/* tcp_disconnect() sets the kernel's numbers to zero. */
 		socket->counted = (struct tcp_numbers){0};
 		socket->has_tuple = false;
@@ -340,10 +347,10 @@ bool account_ended(struct account *account, const struct sock_end *end, bool fin
 	if (socket) {
 		if (fin && last.bytes_received > 0)
 			last.bytes_received--;
-		if (socket->transport == TRANSPORT_TCP && end->is_tcp)
-			count(account, socket, &last);
+		if (socket->transport == TRANSPORT_TCP && end->is_tcp && !socket->elsewhere)
+			account_count(account, socket, &last);
 		/* SO_LINGER with 0: close(2) has set its numbers to zero (tcp_disconnect()). */
-		if (end->is_tcp && last.blank && socket->has_tuple)
+		if (end->is_tcp && last.blank && socket->has_tuple && !socket->elsewhere)
 			lose(account, socket);
 		else
 			account_remove(account, socket);
@@ -385,6 +392,8 @@ void account_doubt(struct account *account, uint64_t now)
 	for (size_t i = 0; i < account->n_buckets; i++) {
 		for (socket = account->buckets[i]; socket; socket = next) {
 			next = socket->next;
+			if (socket->offered) /* it has not ended: the porter has it */
+				continue;
 			if (socket->transport == TRANSPORT_UDP || !socket->has_tuple) {
 				account_remove(account, socket);
 				continue;
@@ -418,7 +427,8 @@ size_t account_open_tcp(struct account *account, bool look)
 	for (size_t i = 0; i < account->n_buckets; i++) {
 		for (struct account_socket *socket = account->buckets[i]; socket;
 		     socket = socket->next) {
-			if (socket->transport != TRANSPORT_TCP || !socket->has_tuple)
+			if (socket->transport != TRANSPORT_TCP || !socket->has_tuple ||
+			    socket->offered)
 				continue;
 			n++;
 			if (!look)
@@ -505,6 +515,7 @@ static void fill_socket(const struct account_socket *socket, uint64_t now,
 	    .transport = socket->transport,
 	    .to = socket->to,
 	    .host = socket->flow ? socket->flow->host : "",
+	    .on_offer = socket->offered,
 	    .age_ms = (now - socket->made_ns) / MS,
 	    .idle_ms = (now - socket->used_ns) / MS,
 	    .usage = socket->usage,
@@ -545,6 +556,8 @@ int account_picture(struct account *account, struct status *status)
 		for (struct account_socket *socket = account->buckets[i]; socket;
 		     socket = socket->next)
 			fill_socket(socket, now, &status->sockets[status->n_sockets++]);
+	for (size_t i = 0; rc == 0 && i < status->n_sockets; i++)
+		status->on_offer += status->sockets[i].on_offer;
 	for (struct flow *flow = account->flows.first; rc == 0 && flow; flow = flow->later)
 		fill_flow(flow, &status->flows[status->n_flows++]);
 	for (int i = 0; rc == 0 && i < 2; i++)

@@ -223,7 +223,7 @@ static void sum_up(const struct supervisor *sup)
  */
 static void let_go_of_stderr(const struct supervisor *sup)
 {
-	int null = sup->trace ? -1 : open("/dev/null", O_WRONLY | O_CLOEXEC);
+	int null = sup->trace_to_stderr ? -1 : open("/dev/null", O_WRONLY | O_CLOEXEC);
 
 	if (null < 0)
 		return;

@@ -169,7 +169,7 @@ static bool read_connection(struct keeper *keeper, struct account_look *look,
 	    sock_diag_ask(keeper->questions, &look->tuple, look->cookie, numbers) == 0)
 		return true;
 	/* Reset by its peer it is in no table of the kernel's, but the program may still have it. */
-	fd = keeper_take(&keeper->targets, look);
+	fd = keeper_take(keeper->sup, &keeper->targets, look);
 	look->gone = fd < 0;
 	if (fd < 0)
 		return false;
@@ -236,4 +236,22 @@ size_t keeper_settle(struct keeper *keeper, int ms)
 	/* Who is gone may yet be told of, when the kernel has time; but not where its news was lost, nor to the deaf. */
 	account_give_up(account, keeper->news < 0);
 	return account_open_tcp(account, false);
+}
+
+void keeper_stay(struct keeper *keeper, int wake)
+{
+	struct pollfd watched[2] = {{.fd = wake, .events = POLLIN},
+				    {.fd = keeper->news, .events = POLLIN}};
+	uint64_t now = clock_now_ns(), next = keeper_next_ns(keeper, now);
+	int ms = -1;
+
+	if (next <= now)
+		ms = 0;
+	else if (next != UINT64_MAX)
+		ms = next - now > 60000000000u ? 60000 : (int)((next - now) / 1000000u) + 1;
+	if (poll(watched, 2, ms) < 0 && errno != EINTR)
+		log_debug("poll: %s", strerror(errno));
+	if (watched[1].revents)
+		keeper_ready(keeper);
+	keeper_run(keeper, clock_now_ns());
 }

@@ -43,4 +43,10 @@ bool keeper_run(struct keeper *keeper, uint64_t now);
  */
 size_t keeper_settle(struct keeper *keeper, int ms);
 
+/**
+ * keeper_stay() - the program has ended, and sockets are on offer still: look after them until
+ * the next look is over, or @wake is readable.
+ */
+void keeper_stay(struct keeper *keeper, int wake);
+
 #endif

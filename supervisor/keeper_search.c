@@ -3,6 +3,7 @@
 #include "keeper_search.h"
 
 #include "policy/units.h"
+#include "porter.h"
 #include "shared/base/log.h"
 #include "shared/base/tree.h"
 #include "supervisor.h"
@@ -38,9 +39,14 @@ struct keeper_search {
 	struct target_cache targets;
 };
 
-int keeper_take(struct target_cache *targets, const struct account_look *look)
+int keeper_take(struct supervisor *sup, struct target_cache *targets,
+		const struct account_look *look)
 {
-	int fd = target_duplicate(targets, look->tid, look->fd);
+	int fd = porter_duplicate(sup->porter, look->cookie);
+
+	if (fd >= 0)
+		return fd;
+	fd = target_duplicate(targets, look->tid, look->fd);
 
 	/* The thread may have ended; its process has the same descriptors. */
 	if (fd < 0 && look->pid != look->tid)
@@ -103,6 +109,8 @@ static void shut(struct supervisor *sup, int fd, const struct account_look *look
 		return;
 	}
 	/* ENOTCONN: an unconnected UDP socket is shut all the same (inet_shutdown()). */
+	if (todo == ACCOUNT_RECLAIM)
+		porter_drop(sup->porter, look->cookie);
 	shutdown(fd, todo == ACCOUNT_RECLAIM ? SHUT_RDWR : SHUT_WR);
 	account_shut(sup->account, look->cookie, todo, true);
 	trace_shut(sup, look, todo);
@@ -111,7 +119,7 @@ static void shut(struct supervisor *sup, int fd, const struct account_look *look
 bool keeper_shut(struct supervisor *sup, struct target_cache *targets,
 		 const struct account_look *look, enum account_todo todo)
 {
-	int fd = keeper_take(targets, look);
+	int fd = keeper_take(sup, targets, look);
 
 	if (fd < 0)
 		return false;

@@ -9,8 +9,9 @@ struct target_cache;
 
 /* Finding a socket of the program's again, to shut it.  For the keeper. */
 
-/** keeper_take() - a duplicate of the socket from the process that used it last.  Return: descriptor; -ENOENT it no longer has it. */
-int keeper_take(struct target_cache *targets, const struct account_look *look);
+/** keeper_take() - a duplicate of the socket from the process that used it last, or from the porter.  Return: descriptor; -ENOENT it no longer has it. */
+int keeper_take(struct supervisor *sup, struct target_cache *targets,
+		const struct account_look *look);
 
 /** keeper_shut() - shut it there and tell the account.  Return: false: it is not there. */
 bool keeper_shut(struct supervisor *sup, struct target_cache *targets,

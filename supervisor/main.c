@@ -16,6 +16,7 @@
 #include "net/names.h"
 #include "policy/filter.h"
 #include "policy/policy.h"
+#include "porter.h"
 #include "quotas.h"
 #include "self.h"
 #include "shared/base/fd.h"
@@ -247,7 +248,8 @@ static int open_account(struct supervisor *sup, const struct arguments *argument
 	/* Before the first thread, for capabilities are a thread's; after the keeper's buffer. */
 	if (!sup->keeper || self_drop(sup->plan->bind.word == BIND_ANY) < 0)
 		return -1;
-	sup->clerk = clerk_new(sup, &clerk);
+	sup->porter = porter_new(sup);
+	sup->clerk = sup->porter ? clerk_new(sup, &clerk) : NULL;
 	return sup->clerk ? 0 : -1;
 }
 
@@ -276,6 +278,24 @@ static int prepare(struct supervisor *sup, const struct arguments *arguments)
 #define LINGER_MS 60000
 #define FLUSH_MS 2000
 
+/* Nobody waits for us any more; what is on offer is claimed, or ends when it has been idle for its time. */
+static void stay_for_offers(struct supervisor *sup, size_t offers)
+{
+	char line[96];
+
+	snprintf(line, sizeof(line), "the program has ended; %zu socket%s on offer: staying for %s",
+		 offers, offers == 1 ? " is" : "s are", offers == 1 ? "it" : "them");
+	if (sup->trace)
+		trace_note(sup->trace, line);
+	while (porter_held(sup->porter) > 0) {
+		keeper_stay(sup->keeper, porter_wait_fd(sup->porter));
+		porter_changed(sup->porter);
+	}
+	if (sup->trace)
+		trace_note(sup->trace, "nothing is on offer any more");
+	keeper_settle(sup->keeper, 0);
+}
+
 /*
  * The program has ended, and the front waits for us.  What the kernel still sends is counted, too,
  * but not waited for.
@@ -283,16 +303,21 @@ static int prepare(struct supervisor *sup, const struct arguments *arguments)
 static void close_account(struct supervisor *sup)
 {
 	struct child *child = loop_child(sup->loop);
-	bool lingering = keeper_settle(sup->keeper, SETTLE_MS) > 0;
+	bool open = keeper_settle(sup->keeper, SETTLE_MS) > 0;
+	size_t offers = porter_held(sup->porter);
 
 	if (!clerk_flush(sup->clerk, FLUSH_MS))
 		log_warn("the ledger takes long to write: what this run used may be missing there");
-	child_finish(child, lingering);
-	if (lingering && child_result(child) == 0) {
-		if (keeper_settle(sup->keeper, LINGER_MS) > 0)
+	child_finish(child, open || offers > 0);
+	if (child_result(child) == 0) {
+		if (open && keeper_settle(sup->keeper, LINGER_MS) > 0)
 			account_give_up(sup->account, true);
-		clerk_flush(sup->clerk, FLUSH_MS);
+		if (offers > 0)
+			stay_for_offers(sup, offers);
+		if (open || offers > 0)
+			clerk_flush(sup->clerk, FLUSH_MS);
 	}
+	porter_close(sup->porter);
 	clerk_close(sup->clerk);
 }
 
@@ -316,6 +341,7 @@ int main(int argc, char **argv)
 	sup.app = arguments.app ? arguments.app : "";
 	sup.news_room = arguments.news_room;
 	sup.trace_all = arguments.trace_path || arguments.verbose > 1;
+	sup.trace_to_stderr = arguments.trace && !arguments.trace_path;
 	sup.hints = !arguments.quiet && !arguments.trace && isatty(STDERR_FILENO);
 	sup.loop = loop_new(&sup, arguments.control_fd);
 	if (!sup.loop) {

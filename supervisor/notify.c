@@ -67,6 +67,19 @@ int notify_give(int listener, uint64_t id, int file, int number, bool cloexec)
 	return given;
 }
 
+int notify_put(int listener, uint64_t id, int file, int number, bool cloexec)
+{
+	struct seccomp_notif_addfd put = {
+	    .id = id,
+	    .flags = SECCOMP_ADDFD_FLAG_SETFD,
+	    .srcfd = (uint32_t)file,
+	    .newfd = (uint32_t)number,
+	    .newfd_flags = cloexec ? O_CLOEXEC : 0,
+	};
+
+	return ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &put) < 0 ? -errno : 0;
+}
+
 int notify_answer(int listener, uint64_t id, long result)
 {
 	struct seccomp_notif_resp response = {.id = id};

@@ -40,6 +40,13 @@ int notify_continue(int listener, uint64_t id);
 int notify_give(int listener, uint64_t id, int file, int number, bool cloexec);
 
 /**
+ * notify_put() - put @file at @number of the caller's descriptor table, as notify_give(), without
+ * answering the call.
+ * Return: 0, or -errno as there.
+ */
+int notify_put(int listener, uint64_t id, int file, int number, bool cloexec);
+
+/**
  * notify_answer() - give the caller its return value.
  * @result: >= 0, or -errno (-512, ERESTARTSYS, lets the kernel restart the call or give EINTR)
  * Return: 0; -ENOENT the caller is gone; -EINPROGRESS it was answered before.

@@ -2,6 +2,7 @@
 /* #syscalls: getsockopt fcntl */
 #include "request.h"
 
+#include "claim.h"
 #include "crew.h"
 #include "loop.h"
 #include "net/names.h"
@@ -187,6 +188,9 @@ long request_count(struct request *req, enum account_answer answer, const enum q
 	case ACCOUNT_CLOSED:
 		return request_deny(req, EPIPE, req->sup->plan->idle.loc,
 				    "the socket was idle and has been reclaimed");
+	case ACCOUNT_HANDED:
+		return request_deny(req, EPIPE, req->sup->plan->descriptors.loc,
+				    "the socket was handed over");
 	case ACCOUNT_FULL:
 		break;
 	}
@@ -291,6 +295,9 @@ void request_answer(struct request *req, long result)
 
 void request_end(struct request *req)
 {
+	if (req->claim)
+		claim_free(req->claim);
+	req->claim = NULL;
 	fd_close(&req->duplicate);
 }
 

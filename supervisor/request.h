@@ -17,6 +17,7 @@
 struct supervisor;
 struct crew_worker;
 struct send_job;
+struct claim;
 
 /*
  * The life of a request
@@ -57,6 +58,8 @@ struct request {
 	int duplicate; /* ours, owned; -1 */
 	struct socket_info socket;
 	struct target_process process; /* whose thread it is; set with .duplicate */
+
+	struct claim *claim; /* setsockopt(SOL_GAE) only, owned: see claim.h */
 
 	/* For the trace and, in a waiting connect, for the second try. */
 	bool has_dest;

@@ -15,6 +15,7 @@ struct keeper;
 struct loop;
 struct names;
 struct plan;
+struct porter;
 struct trace;
 struct window;
 
@@ -28,6 +29,7 @@ struct supervisor {
 	struct window *window;   /* where UDP sockets live */
 	struct account *account; /* what the program's sockets carry */
 	struct keeper *keeper;   /* looks after them */
+	struct porter *porter;   /* has what is on offer to other instances */
 	struct clerk *clerk;     /* writes it down */
 	struct crew *crew;
 	struct loop *loop;
@@ -39,10 +41,11 @@ struct supervisor {
 	pid_t child;             /* the program */
 	const char *const *argv; /* its arguments, for the trace */
 
-	bool may_segment;    /* the policy lets UDP_SEGMENT be set on a socket */
-	bool trace_all;      /* mocked and ignored options too, which are no news on a terminal */
-	bool hints;          /* somebody sits at a terminal and gets a line at exit */
-	atomic_uint denials; /* destinations refused, for the line at exit */
+	bool may_segment;     /* the policy lets UDP_SEGMENT be set on a socket */
+	bool trace_all;       /* mocked and ignored options too, which are no news on a terminal */
+	bool trace_to_stderr; /* it must stay open for that */
+	bool hints;           /* somebody sits at a terminal and gets a line at exit */
+	atomic_uint denials;  /* destinations refused, for the line at exit */
 };
 
 #endif

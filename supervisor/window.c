@@ -193,6 +193,24 @@ int window_replace(struct crew_worker *worker, struct request *req, int file, in
 	return rc;
 }
 
+int window_put(struct crew_worker *worker, struct request *req, int file, int fd, bool cloexec)
+{
+	struct window *window = worker->sup->window;
+	uint32_t slot;
+	int rc;
+
+	if (!window_has(window, fd))
+		return window->strict
+			   ? -EPERM
+			   : notify_put(worker->sup->listener, req->id, file, fd, cloexec);
+	slot = fd_window_slot(&window->numbers, (uint32_t)fd);
+	pthread_mutex_lock(lock_of(window, slot));
+	rc = is_spent(window, slot) ? -EBUSY
+				    : notify_put(worker->sup->listener, req->id, file, fd, cloexec);
+	pthread_mutex_unlock(lock_of(window, slot));
+	return rc;
+}
+
 /* Return: 1 a UDP socket is there, 0 none, or -errno. */
 static int is_udp_there(struct crew_worker *worker, const struct request *req, int fd)
 {

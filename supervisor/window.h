@@ -49,6 +49,13 @@ int window_place(struct crew_worker *worker, struct request *req, int file, int 
 int window_replace(struct crew_worker *worker, struct request *req, int file, int fd, bool cloexec);
 
 /**
+ * window_put() - put @file in the place of the caller's UDP socket @fd, without answering the call.
+ * Outside the window that is possible only where UDP sockets may stand there.
+ * Return: 0, or -errno as window_replace().
+ */
+int window_put(struct crew_worker *worker, struct request *req, int file, int fd, bool cloexec);
+
+/**
  * window_take_udp() - take the caller's descriptor @fd, a number of the window, if it is a UDP
  * socket; a call on any other file goes on in the kernel.
  * Return: true when @req has taken the socket; else the request is over.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/filter_build.h"
+#include "shared/gae_sockets.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -430,8 +431,21 @@ static void sockopt_clauses(struct filter_builder *b, unsigned int call)
 	refuse_rest(b, EACCES, "no rule allows this socket option");
 }
 
+/* Handing sockets over: by its own statement, whatever the rules for options say. */
+static void descriptor_clause(struct filter_builder *b)
+{
+	const struct statement *s = &b->plan->descriptors;
+	struct filter_action action = {.kind = FILTER_NOTIFY, .error = 0};
+
+	if (s->word == DESCRIPTORS_DENY)
+		action = refuse(s->error ? s->error : EACCES);
+	filter_builder_add(b, CONDS(EQ(1, SOL_GAE), EQ(2, GAE_DESCRIPTOR)), action, s->loc,
+			   "descriptors are not handed over");
+}
+
 static void clauses_setsockopt(struct filter_builder *b)
 {
+	descriptor_clause(b);
 	for (size_t i = 0; i < sizeof(reaiming) / sizeof(reaiming[0]); i++)
 		refuse_if(b, CONDS(EQ(1, reaiming[i].level), EQ(2, reaiming[i].option)), EACCES,
 			  "this option would let an allowed address stand for another host");
@@ -440,6 +454,7 @@ static void clauses_setsockopt(struct filter_builder *b)
 
 static void clauses_getsockopt(struct filter_builder *b)
 {
+	descriptor_clause(b);
 	sockopt_clauses(b, SOCKOPT_GET);
 }
 

@@ -115,6 +115,8 @@ static void print_totals(struct page *page)
 	       "transmit");
 	sample(page, "datagrams_total", status->total.datagrams_received, ",direction=\"%s\"",
 	       "receive");
+	begin_metric(page, "sockets_on_offer", "gauge", "Sockets on offer to other instances.");
+	sample(page, "sockets_on_offer", status->on_offer, "%s", "");
 	simple_metric(page, "sockets_reclaimed_total", "Sockets shut because idle for too long.",
 		      status->reclaimed);
 	simple_metric(page, "quota_refused_total", "Calls refused and sockets shut by a quota.",

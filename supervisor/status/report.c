@@ -195,6 +195,9 @@ static void print_remarks(const struct status *status, FILE *out)
 		" sent, %" PRIu64 " received\n",
 		total->bytes_sent, total->bytes_received, total->datagrams_sent,
 		total->datagrams_received);
+	if (status->on_offer)
+		fprintf(out, "%" PRIu64 " socket%s on offer to other instances\n", status->on_offer,
+			plural(status->on_offer));
 	if (status->reclaimed)
 		fprintf(out, "%" PRIu64 " socket%s reclaimed: idle for too long\n",
 			status->reclaimed, plural(status->reclaimed));

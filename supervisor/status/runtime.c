@@ -7,13 +7,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#define SELF_FD "/proc/self/fd/"
+#define BACKLOG 128
+#define NAMES_MAX 9 /* PID.status, PID-2.status, ... */
 
 char *runtime_dir_path(char *path, size_t room)
 {
@@ -88,7 +94,7 @@ static size_t digits(const char *text)
 	return strspn(text, "0123456789");
 }
 
-bool runtime_name_is_status(const char *name)
+bool runtime_name_is(const char *name, const char *kind)
 {
 	size_t n = digits(name);
 
@@ -96,14 +102,41 @@ bool runtime_name_is_status(const char *name)
 		return false;
 	if (name[n] == '-' && digits(name + n + 1) == 1)
 		n += 2;
-	return !strcmp(name + n, ".status");
+	return !strcmp(name + n, kind);
+}
+
+bool runtime_name_is_status(const char *name)
+{
+	return runtime_name_is(name, RUNTIME_STATUS);
+}
+
+/* What socket_address() makes of the name in listen_as(): /proc/self/fd/7/.4711.status.new */
+bool runtime_is_ours(const struct sockaddr_un *address, size_t size)
+{
+	const size_t front = offsetof(struct sockaddr_un, sun_path);
+	char path[sizeof(address->sun_path) + 1] = "";
+	const char *at = path;
+	size_t n;
+
+	if (address->sun_family != AF_UNIX || size <= front || size > sizeof(*address))
+		return false;
+	memcpy(path, address->sun_path, size - front);
+	if (strncmp(at, SELF_FD, sizeof(SELF_FD) - 1) != 0)
+		return false;
+	at += sizeof(SELF_FD) - 1;
+	at += digits(at);
+	if (strncmp(at, "/.", 2) != 0)
+		return false;
+	at += 2 + digits(at + 2);
+	n = strlen(at);
+	return n > 4 && !strcmp(at + n - 4, ".new");
 }
 
 /* A path to @name that fits wherever @dir is. */
 static void socket_address(int dir, const char *name, struct sockaddr_un *address)
 {
 	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
-	snprintf(address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d/%.*s", dir,
+	snprintf(address->sun_path, sizeof(address->sun_path), SELF_FD "%d/%.*s", dir,
 		 RUNTIME_NAME_MAX, name);
 }
 
@@ -140,7 +173,12 @@ static bool is_served_by(int fd, uid_t owner)
 
 int runtime_connect(int dir, const char *name, uid_t owner)
 {
-	CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	return runtime_connect_as(dir, name, owner, SOCK_STREAM);
+}
+
+int runtime_connect_as(int dir, const char *name, uid_t owner, int type)
+{
+	CLEANUP_FD int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_un address;
 	struct stat st;
 	int connected;
@@ -153,7 +191,8 @@ int runtime_connect(int dir, const char *name, uid_t owner)
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address))) {
 		int number = errno;
 
-		if (number == ECONNREFUSED && runtime_name_is_status(name))
+		if (number == ECONNREFUSED && (runtime_name_is(name, RUNTIME_STATUS) ||
+					       runtime_name_is(name, RUNTIME_HANDOVER)))
 			remove_stale(dir, name, &st);
 		return -number;
 	}
@@ -162,4 +201,115 @@ int runtime_connect(int dir, const char *name, uid_t owner)
 	connected = fd;
 	fd = -1;
 	return connected;
+}
+
+/* --- listening --- */
+
+/* @type: of the sockets of this kind.  Return: 0; -EEXIST: @name belongs to a living instance; another -errno. */
+static int place(int dir, const char *temporary, const char *name, int type)
+{
+	int fd;
+
+	if (!renameat2(dir, temporary, dir, name, RENAME_NOREPLACE))
+		return 0;
+	if (errno == EINVAL) /* not every file system knows the flag */
+		return faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) &&
+			       !renameat(dir, temporary, dir, name)
+			   ? 0
+			   : -EEXIST;
+	if (errno != EEXIST)
+		return -errno;
+	/* Removes it if it is a dead one's. */
+	fd = runtime_connect_as(dir, name, geteuid(), type);
+	fd_close(&fd);
+	return renameat2(dir, temporary, dir, name, RENAME_NOREPLACE) ? -errno : 0;
+}
+
+/*
+ * Between bind(2) and listen(2) a connect is refused, and who is refused removes the name as a
+ * dead instance's.  So it listens under a name of its own, and only then takes the real one.
+ */
+int runtime_listen(int dir, int fd, const char *kind, char *name, size_t room)
+{
+	char temporary[RUNTIME_NAME_MAX];
+	int type = SOCK_STREAM, status;
+	socklen_t size = sizeof(type);
+
+	snprintf(temporary, sizeof(temporary), ".%d%s.new", getpid(), kind);
+	unlinkat(dir, temporary, 0);
+	status = runtime_bind(dir, temporary, fd);
+	if (status)
+		return status;
+	status = listen(fd, BACKLOG) || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) ? -errno
+											  : -EEXIST;
+	for (int i = 1; i <= NAMES_MAX && status == -EEXIST; i++) {
+		if (i == 1)
+			snprintf(name, room, "%d%s", getpid(), kind);
+		else
+			snprintf(name, room, "%d-%d%s", getpid(), i, kind);
+		status = place(dir, temporary, name, type);
+	}
+	if (status)
+		unlinkat(dir, temporary, 0);
+	return status;
+}
+
+void runtime_unlink(int dir, const char *name)
+{
+	if (unlinkat(dir, name, 0)) {
+		/* Somebody cleaned up before: what was wanted. */
+	}
+}
+
+/* --- keys --- */
+
+/* Return: 0; -ENOENT; -EPERM: not the user's alone, or of another size. */
+static int read_key(int dir, const char *name, void *key, size_t size)
+{
+	CLEANUP_FD int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0 || fstat(fd, &st))
+		return errno == ELOOP ? -EPERM : -errno;
+	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_mode & (S_IRWXG | S_IRWXO) ||
+	    st.st_size != (off_t)size)
+		return -EPERM;
+	n = fd_read_full(fd, key, size);
+	if (n < 0)
+		return (int)n;
+	return (size_t)n == size ? 0 : -EPERM;
+}
+
+/* Under a name of its own first: nobody ever reads half a key. */
+static int make_key(int dir, const char *name, const void *key, size_t size)
+{
+	char temporary[RUNTIME_NAME_MAX];
+	int fd, rc;
+
+	snprintf(temporary, sizeof(temporary), ".%d.key.new", getpid());
+	unlinkat(dir, temporary, 0);
+	fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	rc = fd_write_full(fd, key, size);
+	if (close(fd) && rc == 0)
+		rc = -errno;
+	/* Whoever was first has made it. */
+	if (rc == 0 && linkat(dir, temporary, dir, name, 0) && errno != EEXIST)
+		rc = -errno;
+	unlinkat(dir, temporary, 0);
+	return rc;
+}
+
+int runtime_key(int dir, const char *name, void *key, size_t size)
+{
+	int rc = read_key(dir, name, key, size);
+
+	if (rc != -ENOENT)
+		return rc;
+	if (getrandom(key, size, 0) != (ssize_t)size)
+		return -EIO;
+	rc = make_key(dir, name, key, size);
+	return rc < 0 ? rc : read_key(dir, name, key, size);
 }

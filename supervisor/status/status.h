@@ -20,6 +20,7 @@ struct status_socket {
 	enum transport transport;
 	struct net_endpoint to; /* UDP: the last destination; family AF_UNSPEC: none yet */
 	const char *host;       /* "" unknown */
+	uint64_t on_offer;      /* 1: to other instances, in no process of this one */
 	uint64_t age_ms, idle_ms;
 	struct usage usage;
 };
@@ -47,6 +48,7 @@ struct status {
 	uint64_t idle_limit_ms; /* 0: never reclaimed */
 	struct usage total;
 	uint64_t decisions_allowed, decisions_denied;
+	uint64_t on_offer;   /* sockets that other instances may take over */
 	uint64_t reclaimed;  /* sockets that were idle too long */
 	uint64_t over_quota; /* calls refused and sockets shut by a quota */
 	uint64_t lost;       /* sockets that ended unseen: the sums lack their last bytes */

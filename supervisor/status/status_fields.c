@@ -13,6 +13,7 @@ static const struct field top[] = {
     {"idle_limit_ms", FIELD_NUMBER, offsetof(struct status, idle_limit_ms)},
     {"decisions_allowed", FIELD_NUMBER, offsetof(struct status, decisions_allowed)},
     {"decisions_denied", FIELD_NUMBER, offsetof(struct status, decisions_denied)},
+    {"on_offer", FIELD_NUMBER, offsetof(struct status, on_offer)},
     {"reclaimed", FIELD_NUMBER, offsetof(struct status, reclaimed)},
     {"over_quota", FIELD_NUMBER, offsetof(struct status, over_quota)},
     {"lost", FIELD_NUMBER, offsetof(struct status, lost)},
@@ -50,6 +51,7 @@ static const struct field sockets[] = {
     {"scope_id", FIELD_SCOPE, offsetof(struct status_socket, to)},
     {"port", FIELD_PORT, offsetof(struct status_socket, to)},
     {"host", FIELD_TEXT, offsetof(struct status_socket, host)},
+    {"on_offer", FIELD_NUMBER, offsetof(struct status_socket, on_offer)},
     {"age_ms", FIELD_NUMBER, offsetof(struct status_socket, age_ms)},
     {"idle_ms", FIELD_NUMBER, offsetof(struct status_socket, idle_ms)},
 };

@@ -15,60 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BACKLOG 16
-#define NAMES_MAX 9 /* PID.status, PID-2.status, ... */
-
-/* Return: 0; -EEXIST: @name belongs to a living instance; another -errno. */
-static int place(int dir, const char *temporary, const char *name)
-{
-	int fd;
-
-	if (!renameat2(dir, temporary, dir, name, RENAME_NOREPLACE))
-		return 0;
-	if (errno == EINVAL) /* not every file system knows the flag */
-		return faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) &&
-			       !renameat(dir, temporary, dir, name)
-			   ? 0
-			   : -EEXIST;
-	if (errno != EEXIST)
-		return -errno;
-	/* Removes it if it is a dead one's. */
-	fd = runtime_connect(dir, name, geteuid());
-	fd_close(&fd);
-	return renameat2(dir, temporary, dir, name, RENAME_NOREPLACE) ? -errno : 0;
-}
-
-/*
- * Between bind(2) and listen(2) a connect is refused, and who is refused removes the name as a
- * dead instance's.  So it listens under a name of its own, and only then takes the real one.
- */
-static int listen_as(int dir, int fd, char *name, size_t room)
-{
-	char temporary[RUNTIME_NAME_MAX];
-	int status;
-
-	snprintf(temporary, sizeof(temporary), ".%d.new", getpid());
-	unlinkat(dir, temporary, 0);
-	status = runtime_bind(dir, temporary, fd);
-	if (status)
-		return status;
-	status = listen(fd, BACKLOG) ? -errno : -EEXIST;
-	for (int i = 1; i <= NAMES_MAX && status == -EEXIST; i++) {
-		if (i == 1)
-			snprintf(name, room, "%d.status", getpid());
-		else
-			snprintf(name, room, "%d-%d.status", getpid(), i);
-		status = place(dir, temporary, name);
-	}
-	if (status)
-		unlinkat(dir, temporary, 0);
-	return status;
-}
-
 int status_listen(int dir, char *name, size_t room, char *error, size_t error_room)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int status = fd < 0 ? -errno : listen_as(dir, fd, name, room);
+	int status = fd < 0 ? -errno : runtime_listen(dir, fd, RUNTIME_STATUS, name, room);
 
 	if (!status)
 		return fd;
@@ -79,9 +29,7 @@ int status_listen(int dir, char *name, size_t room, char *error, size_t error_ro
 
 void status_unlink(int dir, const char *name)
 {
-	if (unlinkat(dir, name, 0)) {
-		/* Somebody cleaned up before: what was wanted. */
-	}
+	runtime_unlink(dir, name);
 }
 
 static bool may_see(int client)

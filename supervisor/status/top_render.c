@@ -180,7 +180,11 @@ static void print_socket(struct canvas *canvas, const struct top_socket *row, bo
 	struct text text = {.used = 0};
 
 	escape_text(process, sizeof(process), socket->process, strlen(socket->process));
-	text_add(&text, "%7d ", socket->pid);
+	/* In no process any more: its pid is that of who had it. */
+	if (socket->on_offer)
+		text_add(&text, "%7s ", "offer");
+	else
+		text_add(&text, "%7d ", socket->pid);
 	text_add_column(&text, process, canvas->process_width, canvas->view->mark);
 	text_add(&text, "%s ", status_transport_name(socket->transport));
 	human_destination(&socket->to, socket->host, to, sizeof(to));
@@ -264,6 +268,7 @@ static void print_remarks(struct canvas *canvas, const struct status *status)
 {
 	struct text text = {.used = 0};
 
+	text_add_remark(&text, status->on_offer, "on offer");
 	text_add_remark(&text, status->reclaimed, "reclaimed");
 	text_add_remark(&text, status->over_quota, "over quota");
 	text_add_remark(&text, status->lost, "ended unseen");

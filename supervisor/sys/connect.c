@@ -261,6 +261,12 @@ static void connect_unix(struct request *req, const void *bytes, size_t size)
 		/* A full backlog gives EAGAIN here where a blocking connect would wait; there is nothing to poll for. */
 		rc = connect_unblocked(req, &to, to_size, &blocking, &begun);
 		unix_path_close(path);
+		/* Nobody hears what it writes before it is shut: the porter asks who has written. */
+		if (rc == 0 && unix_is_ours(req->duplicate)) {
+			shutdown(req->duplicate, SHUT_RDWR);
+			rc = (int)request_deny(req, EACCES, req->sup->plan->unix_sockets.loc,
+					       "a supervisor's socket");
+		}
 	}
 	request_answer(req, rc);
 }

@@ -3,6 +3,7 @@
 
 #include "policy/sockopt_names.h"
 #include "request.h"
+#include "shared/gae_sockets.h"
 #include "supervisor.h"
 
 #include <fcntl.h>
@@ -60,8 +61,11 @@ static void describe_option(const struct request *req, char *out, size_t room)
 	const uint64_t *arg = (const uint64_t *)req->call.args;
 	char option[96];
 
-	snprintf(out, room, "%d, %s", (int)arg[0],
-		 sockopt_format((int)arg[1], (int)arg[2], option, sizeof(option)));
+	if ((int)arg[1] == SOL_GAE && (int)arg[2] == GAE_DESCRIPTOR)
+		snprintf(out, room, "%d, SOL_GAE, GAE_DESCRIPTOR", (int)arg[0]);
+	else
+		snprintf(out, room, "%d, %s", (int)arg[0],
+			 sockopt_format((int)arg[1], (int)arg[2], option, sizeof(option)));
 }
 
 const char *describe_arguments(const struct request *req, char *out, size_t room)

@@ -11,7 +11,7 @@ struct crew_worker;
 /* One handler per call that the filter sends here; answers @req, or lets it wait. */
 typedef void sys_handler(struct crew_worker *worker, struct request *req);
 
-sys_handler sys_socket, sys_connect, sys_bind, sys_getsockopt;
+sys_handler sys_socket, sys_connect, sys_bind, sys_getsockopt, sys_setsockopt;
 sys_handler sys_sendto, sys_sendmsg, sys_sendmmsg;
 sys_handler sys_read, sys_readv, sys_preadv2, sys_recvfrom, sys_recvmsg, sys_recvmmsg;
 sys_handler sys_write, sys_writev, sys_pwritev2, sys_sendfile, sys_splice;

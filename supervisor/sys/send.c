@@ -70,6 +70,10 @@ static int decide_unix(struct request *req, struct message *message)
 	if (geteuid() == 0 && !unix_has_our_uid(req->tid))
 		return (int)request_deny(req, EPERM, req->sup->plan->unix_sockets.loc,
 					 "a local message would carry the supervisor's user id");
+	/* Sent by us, it would carry our process id as well. */
+	if (unix_is_ours(req->duplicate))
+		return (int)request_deny(req, EACCES, req->sup->plan->unix_sockets.loc,
+					 "a supervisor's socket");
 	if (!message->has_name)
 		return 0;
 	if (req->socket.type == SOCK_STREAM)

@@ -3,9 +3,18 @@
 #include "notify.h"
 #include "supervisor.h"
 #include "sys/dispatch.h"
+#include "sys/handover.h"
 
 #include <errno.h>
 #include <string.h>
+
+void sys_setsockopt(struct crew_worker *worker, struct request *req)
+{
+	if (handover_is_meant(req))
+		handover_claim(worker, req);
+	else
+		sys_none(worker, req);
+}
 
 /*
  * getsockopt(2) of a mocked option: the rule's bytes, whatever was set before.
@@ -16,8 +25,13 @@ void sys_getsockopt(struct crew_worker *worker, struct request *req)
 	const uint64_t *arg = (const uint64_t *)req->call.args;
 	const struct sockopt_rule *rule =
 	    plan_sockopt(req->sup->plan, SOCKOPT_GET, (int)arg[1], (int)arg[2]);
-	int size = 0, rc = request_take_socket(worker, req, (int)arg[0]);
+	int size = 0, rc;
 
+	if (handover_is_meant(req)) {
+		handover_offer(worker, req);
+		return;
+	}
+	rc = request_take_socket(worker, req, (int)arg[0]);
 	if (rc == 0 && rule->action != SOCKOPT_MOCK)
 		rc = (int)request_deny(req, rule->action == SOCKOPT_DENY ? rule->error : EACCES,
 				       rule->loc, "socket option");

@@ -3,6 +3,7 @@
 #include "sys/unix_path.h"
 
 #include "shared/base/fd.h"
+#include "status/runtime.h"
 #include "supervisor.h"
 
 #include <errno.h>
@@ -73,6 +74,29 @@ static int open_as_target(pid_t tid, const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
+bool unix_is_ours(int fd)
+{
+	struct sockaddr_un peer;
+	socklen_t size = sizeof(peer);
+
+	return getpeername(fd, (struct sockaddr *)&peer, &size) == 0 &&
+	       runtime_is_ours(&peer, size);
+}
+
+/* The runtime directory, by what it is and not by its name. */
+static bool is_in_runtime_directory(const char *name)
+{
+	char path[PATH_MAX], directory[PATH_MAX];
+	struct stat theirs, ours;
+	const char *slash = strrchr(name, '/');
+
+	if (!slash || !runtime_dir_path(path, sizeof(path)) || stat(path, &ours) < 0)
+		return false;
+	snprintf(directory, sizeof(directory), "%.*s", (int)(slash - name + 1), name);
+	return stat(directory, &theirs) == 0 && theirs.st_dev == ours.st_dev &&
+	       theirs.st_ino == ours.st_ino;
+}
+
 /* Is the opened file the one that its own name leads to in our view, and is that name listed? */
 static bool is_listed_file(const struct plan *plan, int fd)
 {
@@ -85,9 +109,9 @@ static bool is_listed_file(const struct plan *plan, int fd)
 	if (n <= 0)
 		return false;
 	name[n] = '\0';
-	return is_listed(plan, name) && fstat(fd, &theirs) == 0 && stat(name, &ours) == 0 &&
-	       theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino &&
-	       S_ISSOCK(ours.st_mode);
+	return is_listed(plan, name) && !is_in_runtime_directory(name) && fstat(fd, &theirs) == 0 &&
+	       stat(name, &ours) == 0 && theirs.st_dev == ours.st_dev &&
+	       theirs.st_ino == ours.st_ino && S_ISSOCK(ours.st_mode);
 }
 
 static int check_abstract(struct request *req, const struct sockaddr_un *un, size_t size,

@@ -10,7 +10,8 @@
  * The path is the program's and means something in its root, its working directory
  * and its mount namespace; the rule's path means something in ours.  So the file is
  * opened (O_PATH) the program's way, and must be the very file (device and inode)
- * that the rule's path leads to here.  What is connected to is the opened file.
+ * that the rule's path leads to here.  What is connected to is the opened file.  The runtime
+ * directory's sockets are the supervisors', and not listed whatever the rule says.
  */
 
 /**
@@ -22,6 +23,12 @@
 int unix_path_check(struct request *req, const void *bytes, size_t size,
 		    struct sockaddr_storage *to, socklen_t *to_size);
 void unix_path_close(int path);
+
+/**
+ * unix_is_ours() - is the connected AF_UNIX socket @fd one to a supervisor?  No program speaks to those,
+ * whatever the policy allows and wherever it has moved their files.
+ */
+bool unix_is_ours(int fd);
 
 /**
  * unix_has_our_uid() - does thread @tid run as the user that we run as?

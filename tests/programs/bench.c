@@ -14,9 +14,13 @@
  *   bench bulk PORT MEGABYTES    one way on one connection
  *   bench held PORT N ADDRESS M  M threads wait in connect to ADDRESS, which never answers, while N connects are timed
  *   bench sockets N              opens N TCP sockets and waits for end of file on stdin
+ *   bench offer PORT N FILE      puts N connections on offer, one after the other; their tokens into FILE
+ *   bench claim PORT N FILE      claims them
  *
  * Prints "p50 p99 mean" in nanoseconds (bulk: MB/s).
  */
+#include "shared/gae_sockets.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -283,6 +287,52 @@ static void open_sockets(size_t n)
 		exit(1);
 }
 
+static void time_offers(size_t n, const char *path)
+{
+	uint64_t *times = calloc(n, sizeof(*times));
+	FILE *out = fopen(path, "w");
+
+	must(out ? 0 : -1, path);
+	for (size_t i = 0; i < n; i++) {
+		char token[GAE_DESCRIPTOR_MAX];
+		socklen_t size = sizeof(token);
+		int fd = tcp_to_server();
+		uint64_t begun = now();
+
+		must(getsockopt(fd, SOL_GAE, GAE_DESCRIPTOR, token, &size), "offer");
+		times[i] = now() - begun;
+		fprintf(out, "%s\n", token);
+		close(fd);
+	}
+	fclose(out);
+	report(times, n);
+	free(times);
+}
+
+static void time_claims(size_t n, const char *path)
+{
+	uint64_t *times = calloc(n, sizeof(*times));
+	char token[GAE_DESCRIPTOR_MAX + 2];
+	FILE *in = fopen(path, "r");
+
+	must(in ? 0 : -1, path);
+	for (size_t i = 0; i < n; i++) {
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		uint64_t begun;
+		socklen_t size;
+
+		must(fgets(token, sizeof(token), in) ? fd : -1, "token");
+		size = (socklen_t)strcspn(token, "\n");
+		begun = now();
+		must(setsockopt(fd, SOL_GAE, GAE_DESCRIPTOR, token, size), "claim");
+		times[i] = now() - begun;
+		close(fd);
+	}
+	fclose(in);
+	report(times, n);
+	free(times);
+}
+
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 2 ? argv[1] : "";
@@ -305,6 +355,10 @@ int main(int argc, char **argv)
 		time_bulk(n);
 	else if (!strcmp(mode, "held") && argc == 6)
 		time_held(n, argv[4], strtoul(argv[5], NULL, 10));
+	else if (!strcmp(mode, "offer") && argc == 5)
+		time_offers(n, argv[4]);
+	else if (!strcmp(mode, "claim") && argc == 5)
+		time_claims(n, argv[4]);
 	else if (!strcmp(mode, "sockets"))
 		open_sockets(n);
 	else

@@ -98,13 +98,19 @@ def one_app_alone(stage):
 
 
 def quotas_and_remarks(stage):
-    shown = picture(reclaimed=2, over_quota=3, lost=4)
+    shown = picture(on_offer=1, reclaimed=2, over_quota=3, lost=4)
     shown["quotas"][2].update(used_minute=2400, per_minute=4800)
     shown["quotas"][5].update(used_minute=9, per_minute=10, used_day=5, per_day=0)
     stage.play(shown)
     lines = stage.lines()
     expect(lines[3].strip() == "quota  bytes-sent 90%/min 100%/day  connects 50%/min", lines[3])
-    expect(lines[4].strip() == "2 reclaimed, 3 over quota, 4 ended unseen", lines[4])
+    expect(lines[4].strip() == "1 on offer, 2 reclaimed, 3 over quota, 4 ended unseen", lines[4])
+
+
+def on_offer(stage):
+    stage.play(picture(sockets=[open_socket(1, on_offer=1, pid=30, host="b.example"), open_socket(2, pid=20)]))
+    lines = stage.lines()
+    expect(sorted(line.split()[0] for line in lines[-2:]) == ["20", "offer"], lines)
 
 
 def hostile_names_are_escaped(stage):
@@ -240,7 +246,7 @@ def color_only_when_asked(stage):
 def tests():
     return [(f"batch/{f.__name__}", f) for f in (
         piped_is_plain, nothing_is_cut_when_piped, no_instance, json_is_a_line_a_picture, rates_are_of_two_pictures,
-        a_clock_set_back_is_no_rate, sort_keys, one_app_alone, quotas_and_remarks, hostile_names_are_escaped,
+        a_clock_set_back_is_no_rate, sort_keys, one_app_alone, quotas_and_remarks, on_offer, hostile_names_are_escaped,
         one_that_never_answers, ones_that_send_nonsense, one_that_sends_too_much, a_dead_ones_socket_is_removed,
         a_directory_that_others_can_write, a_directory_that_is_a_link, a_directory_of_another_user, all_users,
         mistakes_in_the_command_line, nobody_takes_the_output, color_only_when_asked)]

@@ -23,7 +23,7 @@ def usage(sent=0, received=0, connects=1, denied=0):
 
 def open_socket(cookie, sent=0, received=0, **members):
     return {"cookie": cookie, "pid": 4711, "process": "curl", "transport": "tcp", "address": "192.0.2.1",
-            "scope_id": 0, "port": 443, "host": "example.com", "age_ms": 90000, "idle_ms": 5000,
+            "scope_id": 0, "port": 443, "host": "example.com", "on_offer": 0, "age_ms": 90000, "idle_ms": 5000,
             **usage(sent, received), **members}
 
 
@@ -31,7 +31,8 @@ def picture(app="shop", sockets=(), now_ms=1_800_000_000_000, **members):
     total = usage(sum(s["bytes_sent"] for s in sockets), sum(s["bytes_received"] for s in sockets), denied=3)
     return {"gae_run_status": 1, "app": app, "program": "/usr/bin/" + app, "pid": 4700, "supervisor": 4699,
             "started_ms": 1_800_000_000_000 - 200_000, "now_ms": now_ms, "idle_limit_ms": 600_000,
-            "decisions_allowed": 10, "decisions_denied": 3, "reclaimed": 0, "over_quota": 0, "lost": 0, "memory": 0,
+            "decisions_allowed": 10, "decisions_denied": 3, "on_offer": 0, "reclaimed": 0, "over_quota": 0, "lost": 0,
+            "memory": 0,
             "total": total, "quotas": [{"name": k, "used_minute": 0, "per_minute": UNLIMITED, "used_day": 0,
                                         "per_day": UNLIMITED} for k in KINDS],
             "sockets": list(sockets), "flows": [], "sockets_left_out": 0, "flows_left_out": 0, **members}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "filter_fixture.h"
+#include "shared/gae_sockets.h"
 
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -196,6 +197,32 @@ Test(filter, options_are_decided_by_level_and_option_together)
 		    {__NR_setsockopt, {3, IPPROTO_TCP, SO_ERROR}, ERR(EACCES)},
 		    {__NR_getsockopt, {3, IPPROTO_TCP, TCP_INFO}, ERR(EACCES)},
 		    {__NR_setsockopt, {3, SOL_SOCKET, SO_MARK}, ERR(EACCES)});
+}
+
+Test(filter, handing_over_follows_its_own_statement_and_no_rule_for_options)
+{
+	struct sockopt_rule any = {.level = SOCKOPT_ANY,
+				   .option = SOCKOPT_ANY,
+				   .calls = SOCKOPT_GET | SOCKOPT_SET,
+				   .action = SOCKOPT_PASS};
+	struct fixture f;
+
+	for (int word = DESCRIPTORS_HANDOFF; word <= DESCRIPTORS_SHARED; word++) {
+		fixture_init(&f);
+		f.plan.descriptors.word = word;
+		f.plan.sockopts = &any;
+		f.plan.n_sockopts = 1;
+		EXPECT_ROWS(&f, {__NR_setsockopt, {3, SOL_GAE, GAE_DESCRIPTOR}, NOTIFY},
+			    {__NR_getsockopt, {3, HIGH | SOL_GAE, HIGH | GAE_DESCRIPTOR}, NOTIFY},
+			    {__NR_getsockopt, {3, SOL_GAE, GAE_DESCRIPTOR + 1}, ALLOW},
+			    {__NR_setsockopt, {3, SOL_SOCKET, GAE_DESCRIPTOR}, ALLOW});
+	}
+	fixture_init(&f);
+	f.plan.descriptors = (struct statement){DESCRIPTORS_DENY, EACCES, {0, 6, 1}};
+	f.plan.sockopts = &any;
+	f.plan.n_sockopts = 1;
+	EXPECT_ROWS(&f, {__NR_setsockopt, {3, SOL_GAE, GAE_DESCRIPTOR}, ERR(EACCES)},
+		    {__NR_getsockopt, {3, SOL_GAE, GAE_DESCRIPTOR}, ERR(EACCES)});
 }
 
 Test(filter, options_that_aim_a_socket_anew_are_refused_whatever_the_policy_says)

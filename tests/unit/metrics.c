@@ -156,6 +156,7 @@ static struct status example(void)
 				.total = {16, 28, 40, 52, 9, 10},
 				.decisions_allowed = 100,
 				.decisions_denied = 28,
+				.on_offer = 12,
 				.reclaimed = 3,
 				.over_quota = 4,
 				.lost = 5,
@@ -188,6 +189,7 @@ Test(metrics, what_prometheus_reads)
 	expect_sample(&reader, "gae_run_datagrams_total{app=\"app\",direction=\"receive\"} 10");
 	expect_sample(&reader, "gae_run_sockets_open{app=\"app\",transport=\"tcp\"} 0");
 	expect_sample(&reader, "gae_run_sockets_open{app=\"app\",transport=\"udp\"} 2");
+	expect_sample(&reader, "gae_run_sockets_on_offer{app=\"app\"} 12");
 	expect_sample(&reader, "gae_run_sockets_reclaimed_total{app=\"app\"} 3");
 	expect_sample(&reader, "gae_run_quota_refused_total{app=\"app\"} 4");
 	expect_sample(&reader, "gae_run_accounting_lost_total{app=\"app\"} 5");

@@ -49,6 +49,7 @@ Test(report, one_row_a_destination_most_bytes_first)
 				.decisions_denied = 7,
 				.flows = flows,
 				.n_flows = 5,
+				.on_offer = 2,
 				.reclaimed = 1,
 				.over_quota = 3,
 				.lost = 2};
@@ -72,6 +73,7 @@ Test(report, one_row_a_destination_most_bytes_first)
 	    "evil         tcp 10.0.0.1:25          0    2    0    0       0/0\n"
 	    "total                                 6    7 1.2M 500k     12/11\n"
 	    "sent 1234568 bytes, received 500000 bytes; datagrams: 12 sent, 11 received\n"
+	    "2 sockets on offer to other instances\n"
 	    "1 socket reclaimed: idle for too long\n"
 	    "3 times a quota was spent: call refused or socket shut\n"
 	    "2 sockets ended unseen: their last bytes are not counted\n",

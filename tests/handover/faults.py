@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When something breaks: no socket is lost without a word, no descriptor is left over."""
+import os
+import resource
+import signal
+import socket
+import struct
+import subprocess
+
+from hand import POLICY, exchange, expect, name_of, supervisors, time, until
+from world import Skip
+
+
+def exporter_killed(hands):
+    a, b = hands.pair()
+    here = hands.connected(a)
+    token = a.do("offer('s')")
+    os.kill(a.supervisor(), signal.SIGKILL)
+    a.process.wait(20)
+    expect(here.recv(10) == b"", "its sockets live on")
+    stale = [n for n in os.listdir(hands.directory()) if n.endswith(".handover")]
+    expect(len(stale) == 1, f"no stale socket: {stale}")
+    expect(b.do(f"claim('s', {token!r})") == "EPIPE", "not EPIPE")
+    expect(not [n for n in os.listdir(hands.directory()) if n.endswith(".handover")], "the stale socket is left")
+    expect(b.do(f"claim('s', {token!r})") == "EPIPE", "nor then")
+
+
+def front_killed(hands):
+    """Who ends gae-run ends what it has on offer, and the trace says so."""
+    a, b = hands.pair()
+    here = hands.connected(a)
+    token = a.do("offer('s')")
+    os.kill(a.process.pid, signal.SIGKILL)
+    expect(here.recv(10) == b"", "its sockets live on")
+    a.expect_trace("is lost: it was still on offer")
+    expect(b.do(f"claim('s', {token!r})") == "EPIPE", "not EPIPE")
+
+
+SIZE = 256
+
+
+def speak(hands, token):
+    """What an importer's supervisor says, up to where the socket is before it: (connection, descriptor, answer)."""
+    name, rest = token[len("gae1-"):].split(".handover-")
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    connection.settimeout(5)
+    connection.connect(f"{hands.directory()}/{name}.handover")
+    import hashlib
+    app = hashlib.blake2s(b"demo", key=struct.pack("<I", os.geteuid())).digest()
+    connection.send(struct.pack("=IIII", 1, 1, 0, 0) + app + bytes.fromhex(rest.split("-")[1]) + bytes(SIZE - 64))
+    answer, descriptors, _, _ = socket.recv_fds(connection, SIZE, 4)
+    return connection, descriptors, answer
+
+
+def importer_killed(hands):
+    """It ends with the socket before it: on offer again.  Stopped there, it keeps others away."""
+    a, b = hands.pair()
+    here = hands.connected(a)
+    token = a.do("offer('s')")
+    for _ in range(3):
+        connection, descriptors, answer = speak(hands, token)
+        expect(struct.unpack("=II", answer[:8]) == (1, 2) and len(descriptors) == 1, f"no offer: {answer[:16]}")
+        expect(b.do(f"claim('s', {token!r})") == "EPIPE", "two have it")
+        os.close(descriptors[0])
+        connection.close()
+        a.expect_trace("is on offer again")
+    until(lambda: b.do(f"claim('s', {token!r})") is None, 5, "a claim")
+    exchange(here, b)
+
+
+def program_killed(hands):
+    """The program that claims is killed while the exporter is stopped: the claim is dropped, the socket stays."""
+    a, b, c = hands.agent(), hands.agent(), hands.agent()
+    here = hands.connected(a)
+    token = a.do("offer('s')")
+    os.kill(a.supervisor(), signal.SIGSTOP)
+    b.supervisor()
+    b.send(f"claim('s', {token!r})")
+    time.sleep(0.2)
+    b.kill()
+    os.kill(a.supervisor(), signal.SIGCONT)
+    until(lambda: c.do(f"claim('s', {token!r})") is None, 5, "a claim")
+    exchange(here, c)
+
+
+def exporter_stopped(hands):
+    a, b = hands.pair()
+    here = hands.connected(a)
+    other = hands.connected(b, "other")
+    token = a.do("offer('s')")
+    os.kill(a.supervisor(), signal.SIGSTOP)
+    # By ctypes: Python's own setsockopt() lets no other thread run.
+    b.do("import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\ndone = []\ndef late():\n    f = socket.socket()\n"
+         "    libc.setsockopt(f.fileno(), GAE, TOKEN, T.encode(), len(T))\n    done.append(errno.errorcode[ctypes.get_errno()])")
+    begun = time.monotonic()
+    b.do(f"T = {token!r}; threads = [threading.Thread(target=late) for _ in range(20)]\nfor t in threads: t.start()")
+    for _ in range(50):
+        hands.udp().close()
+        expect(b.do("socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()") is None, "the importer is held up")
+    expect(time.monotonic() - begun < 1.5, f"the importer's other calls are held up: {time.monotonic() - begun:.1f} s")
+    b.do("for t in threads: t.join()", 10)
+    expect(b.do("set(done)") == {"ETIMEDOUT"}, f"not ETIMEDOUT: {b.do('done')}")
+    expect(1.9 < time.monotonic() - begun < 4, f"after {time.monotonic() - begun:.1f} s")
+    other.close()
+    os.kill(a.supervisor(), signal.SIGCONT)
+    until(lambda: b.do(f"claim('s', {token!r})") is None, 5, "a claim")
+    exchange(here, b)
+
+
+def directory_gone(hands):
+    """Somebody cleans up: with the next offer all begins anew, for what was on offer before as well."""
+    import shutil
+    a, b = hands.pair()
+    here, there = hands.connected(a), hands.connected(a, "t")
+    first = a.do("offer('s')")
+    shutil.rmtree(hands.directory())
+    expect(b.do(f"claim('s', {first!r})") == "EINVAL", "the key is gone, too")
+    second = a.do("offer('t')")
+    expect(b.do(f"claim('t', {second!r})") is None, "no claim")
+    exchange(there, b, "t")
+    del here
+
+
+def directory_unfit(hands):
+    for spoil, mend in ((lambda: os.chmod(hands.directory(), 0o755), lambda: os.chmod(hands.directory(), 0o700)),
+                        (lambda: (os.rename(hands.directory(), hands.directory() + "-"),
+                                  os.symlink(hands.directory() + "-", hands.directory())), lambda: None)):
+        a = hands.agent()
+        here = hands.connected(a)
+        until(lambda: os.path.isdir(hands.directory()), 5, "the directory")
+        spoil()
+        expect(a.do("offer('s')") == "EIO", "a directory that is open to others")
+        exchange(here, a)
+        mend()
+
+
+def disk_full(hands):
+    mount = hands.world.path("full")
+    os.mkdir(mount)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0700,size=64k,nr_inodes=3", "tmpfs", mount], check=False).returncode:
+        raise Skip("no tmpfs can be mounted here")
+    try:
+        a = hands.agent(env=dict(hands.environment, XDG_RUNTIME_DIR=mount))
+        here = hands.connected(a)
+        until(lambda: os.path.isdir(mount + "/gae-run"), 5, "the directory")
+        for i in range(3):
+            try:
+                open(f"{mount}/{i}", "x", encoding="ascii").close()
+            except OSError:
+                break
+        expect(a.do("offer('s')") == "EIO", "a full disk")
+        exchange(here, a)
+        for i in range(3):
+            if os.path.exists(f"{mount}/{i}"):
+                os.unlink(f"{mount}/{i}")
+        subprocess.run(["mount", "-o", "remount,nr_inodes=100", mount], check=True)
+        expect(a.do("offer('s')").startswith("gae1-"), "not when there is room again")
+        a.kill()
+    finally:
+        subprocess.run(["umount", "-l", mount], check=True)
+
+
+def thousand(hands):
+    """1,024 at once and no more, all claimed, and no descriptor left over."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (8192, max(8192, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
+    a, b = hands.pair()
+    server = hands.server()
+    a.do("import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))")
+    b.do("import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))")
+    hands.connected(a, "w")
+    token = a.do("offer('w')")
+    expect(b.do(f"claim('w', {token!r})") is None, "no claim")
+    # What the claim above has left behind is closed in a moment.
+    before = min((a.descriptors(), b.descriptors()) for _ in range(100) if time.sleep(0.005) is None)
+    a.do(f"for i in range(1025): tcp(i, {server.getsockname()[1]})", 60)
+    tokens = a.do("[offer(i) for i in range(1024)]", 60)
+    expect(len(set(tokens)) == 1024, "not 1,024 tokens")
+    expect(a.do("offer(1024)") == "ENOBUFS", "one too many")
+    expect(a.do("sockets[1024].send(b'x')") == 1, "and that one is lost")
+    b.do(f"T = {tokens!r}")
+    begun = time.process_time()
+    expect(b.do("[claim(i, T[i]) for i in range(1024)] and sum(sockets[i].send(b'x') for i in range(1024))", 60) == 1024,
+           "not all claimed")
+    expect(begun >= 0, "")
+    expect(a.do("offer(1024)").startswith("gae1-"), "the places are not free again")
+    token = a.do("offer('w')")
+    until(lambda: (a.descriptors() - 1, b.descriptors()) == before, 5,
+          f"as many descriptors as before: {before}, now {a.descriptors() - 1, b.descriptors()}")
+
+
+def idle_cpu(hands):
+    """A thousand on offer and a program that has ended: no CPU."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (8192, max(8192, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
+    a = hands.agent()
+    server = hands.server()
+    a.do("import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))")
+    a.do(f"for i in range(1000): tcp(i, {server.getsockname()[1]})", 60)
+    a.do("[offer(i) for i in range(1000)] and None", 60)
+    pid = a.supervisor()
+    a.finish()
+
+    def ticks():
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            return sum(int(x) for x in f.read().rsplit(")", 1)[1].split()[11:13])
+    time.sleep(0.5)
+    before = ticks()
+    time.sleep(2)
+    expect(ticks() - before <= 1, f"{ticks() - before} ticks in 2 s")
+    os.kill(pid, signal.SIGKILL)
+
+
+def out_of_descriptors(hands):
+    """The supervisor has no descriptor left: the call fails, and the socket stays where it was."""
+    a = hands.agent(preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
+    b = hands.agent()
+    server = hands.server()
+    a.do("n = 0\nwhile True:\n"
+         f"    tcp(n, {server.getsockname()[1]})\n    r = attempt('offer(n)')\n"
+         "    if not r.startswith('gae1-'): break\n    sockets[n].close()\n    n += 1")
+    expect(a.do("r") == "ENOBUFS" and a.do("n") > 10, f"{a.do('r')} after {a.do('n')}")
+    expect(a.do("sockets[n].send(b'x')") == 1, "it is lost")
+    # As importer, too; and what it could not take stays on offer.
+    here = hands.connected(b)
+    token = b.do("offer('s')")
+    got = a.do(f"claim('s', {token!r})")
+    expect(got in ("ENOBUFS", "EIO", None), f"not ENOBUFS but {got}")
+    if got is not None:
+        expect(b.do(f"claim('s', {token!r})") is None, "it is lost")
+    exchange(here, a if got is None else b)
+
+
+def daemon(hands):
+    """What a daemon of the program's has put on offer, after all."""
+    a, b = hands.pair()
+    here = hands.connected(a)
+    path = hands.world.path("token")
+    a.do(f"if os.fork() == 0:\n    os.setsid()\n    while os.getppid() != 1 and not os.path.exists({path + '.go'!r}): time.sleep(0.01)\n"
+         f"    open({path + '.new'!r}, 'w').write(offer('s'))\n    os.rename({path + '.new'!r}, {path!r})\n    os._exit(0)\nsockets['s'].close()")
+    expect(a.finish() == 0, "the front waits")
+    open(path + ".go", "w", encoding="ascii").close()
+    until(lambda: os.path.exists(path), 10, "the daemon's token")
+    with open(path, encoding="ascii") as f:
+        expect(b.do(f"claim('s', {f.read()!r})") is None, "no claim")
+    exchange(here, b)
+    b.finish()
+    hands.nothing_left()
+
+
+def tests():
+    yield "faults: exporter killed", exporter_killed
+    yield "faults: gae-run of the exporter killed", front_killed
+    yield "faults: importer ended in mid-claim", importer_killed
+    yield "faults: claiming program killed", program_killed
+    yield "faults: exporter stopped", exporter_stopped
+    yield "faults: runtime directory removed", directory_gone
+    yield "faults: runtime directory open to others", directory_unfit
+    yield "faults: disk full", disk_full
+    yield "faults: a thousand tokens at once", thousand
+    yield "faults: a thousand on offer cost no CPU", idle_cpu
+    yield "faults: no descriptor left", out_of_descriptors
+    yield "faults: a daemon's offer", daemon

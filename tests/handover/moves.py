@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What goes from one instance to another, and as what it arrives."""
+import socket
+
+from hand import POLICY, exchange, expect, supervisors, time
+
+
+def unread_data(hands):
+    a, b = hands.pair()
+    here = hands.connected(a)
+    here.sendall(b"unread")
+    token = a.do("offer('s')")
+    expect(a.do("sockets['s'].send(b'x')") == "EPIPE", "the exporter still sends")
+    expect(a.do("sockets['s'].recv(10)") == b"", "the exporter still reads")
+    expect(b.do(f"claim('s', {token!r})") is None, "no claim")
+    expect(b.do("sockets['s'].recv(100)") == b"unread", "the data that waited are gone")
+    expect(b.do("sockets['s'].getpeername()") == here.getsockname(), "another peer")
+    exchange(here, b)
+    expect(b.do("sockets['s'].close()") is None and here.recv(10) == b"", "its close is not the last one")
+
+
+def ipv6(hands):
+    a, b = hands.pair()
+    here = hands.connected(a, family=socket.AF_INET6)
+    token = a.do("offer('s')")
+    expect(b.do(f"claim('s', {token!r})") == "EPROTOTYPE", "an IPv6 socket in the place of an IPv4 one")
+    expect(b.do(f"claim('s', {token!r}, socket.AF_INET6)") is None, "still on offer")
+    exchange(here, b)
+
+
+def half_closed(hands):
+    a, b = hands.pair()
+    for how, there in (("SHUT_WR", "local"), (None, "remote")):
+        here = hands.connected(a)
+        if how:
+            a.do(f"sockets['s'].shutdown(socket.{how})")
+            expect(here.recv(10) == b"", "no end of file")
+        else:
+            here.sendall(b"last")
+            here.shutdown(socket.SHUT_WR)
+        token = a.do("offer('s')")
+        expect(b.do(f"claim('s', {token!r})") is None, f"{there}: no claim")
+        if how:
+            here.sendall(b"more")
+            expect(b.do("sockets['s'].recv(10)") == b"more", "nothing is read")
+            expect(b.do("sockets['s'].send(b'x')") == "EPIPE", "it sends again")
+        else:
+            expect(b.do("sockets['s'].recv(10)") == b"last" and b.do("sockets['s'].recv(10)") == b"", "the end is lost")
+            b.do("sockets['s'].sendall(b'answer')")
+            expect(here.recv(10) == b"answer", "no answer")
+
+
+def reset(hands):
+    a, b = hands.pair()
+    here = hands.connected(a)
+    here.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    token = a.do("offer('s')")
+    here.close()
+    expect(b.do(f"claim('s', {token!r})") is None, "a connection that was reset cannot be claimed")
+    expect(b.do("sockets['s'].recv(10)") == "ECONNRESET", "the error is lost")
+
+
+def udp(hands):
+    a, b = hands.pair()
+    for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        here = hands.udp(family)
+        kind = f"socket.AF_INET{'6' if family == socket.AF_INET6 else ''}, socket.SOCK_DGRAM"
+        a.do(f"sockets['u'] = socket.socket({kind})")
+        a.do(f"sockets['u'].connect({here.getsockname()[:2]!r})")
+        a.do("sockets['u'].send(b'one')")
+        _, at = here.recvfrom(10)
+        here.sendto(b"queued", at)
+        token = a.do("offer('u')")
+        expect(a.do("sockets['u'].send(b'x')") == "EPIPE", "the exporter still sends")
+        expect(a.do("os.write(sockets['u'].fileno(), b'x')") == "EPIPE", "the exporter still writes")
+        expect(b.do(f"claim('u', {token!r})") == "EPROTOTYPE", "UDP in the place of TCP")
+        expect(b.do(f"claim('u', {token!r}, {kind})") is None, "no claim")
+        expect(512 <= b.do("sockets['u'].fileno()") < 1024, "UDP outside the window")
+        expect(b.do("sockets['u'].recv(10)") == b"queued", "the datagram that waited is gone")
+        b.do("sockets['u'].send(b'two')")
+        expect(here.recvfrom(10) == (b"two", at), "it comes from elsewhere")
+        # Never connected.
+        a.do(f"sockets['v'] = socket.socket({kind})")
+        token = a.do("offer('v')")
+        expect(b.do(f"claim('v', {token!r}, {kind})") is None, "unconnected: no claim")
+        b.do(f"sockets['v'].sendto(b'three', {here.getsockname()[:2]!r})")
+        expect(here.recv(10) == b"three", "unconnected: nothing arrives")
+
+
+def flags(hands):
+    a, b = hands.pair()
+    for nonblocking in (False, True):
+        for inheritable in (False, True):
+            hands.connected(a)
+            a.do(f"sockets['s'].setblocking({nonblocking})")
+            token = a.do("offer('s')")
+            b.do("f = socket.socket()")
+            b.do(f"f.setblocking({not nonblocking}); f.set_inheritable({inheritable}); n = f.fileno()")
+            expect(b.do(f"f.setsockopt(GAE, TOKEN, {token.encode()!r})") is None, "no claim")
+            expect(b.do("f.fileno() == n and os.fstat(n) is not None"), "another number")
+            expect(b.do("bool(fcntl.fcntl(n, fcntl.F_GETFL) & os.O_NONBLOCK)") == nonblocking, "O_NONBLOCK is not its own")
+            expect(b.do("os.get_inheritable(n)") == inheritable, "close-on-exec is not its own")
+
+
+def in_one_instance(hands):
+    a = hands.agent()
+    here = hands.connected(a)
+    token = a.do("offer('s')")
+    expect(a.do(f"claim('t', {token!r})") is None, "no claim")
+    exchange(here, a, "t")
+    expect(a.do(f"claim('u', {token!r})") == "EPIPE", "a second claim")
+    token = a.do("offer('t')")
+    expect(a.do(f"claim('u', {token!r})") is None, "not a second time")
+    exchange(here, a, "u")
+
+
+def there_and_back(hands):
+    a, b = hands.pair()
+    here = hands.connected(a)
+    for _ in range(3):
+        token = a.do("offer('s')")
+        expect(b.do(f"claim('s', {token!r})") is None, "no claim")
+        exchange(here, b)
+        a, b = b, a
+
+
+def tls_by_the_program(hands):
+    """The program's own state goes in the pickle, the connection by the token: here a toy cipher's."""
+    a, b = hands.pair()
+    here = hands.connected(a)
+    cipher = ("class Cipher:\n    def __init__(self, n=0): self.n = n\n    def crypt(self, data):\n"
+              "        out = bytes(c ^ (self.n + i) % 251 for i, c in enumerate(data)); self.n += len(data); return out")
+    for agent in (a, b):
+        agent.do(cipher)
+    a.do("c = Cipher(); sockets['s'].sendall(c.crypt(b'first '))")
+    state, token = a.do("c.n"), a.do("offer('s')")
+    b.do(f"claim('s', {token!r}); c = Cipher({state}); sockets['s'].sendall(c.crypt(b'second'))")
+    data = b""
+    while len(data) < 12:
+        data += here.recv(100)
+    expect(bytes(c ^ i % 251 for i, c in enumerate(data)) == b"first second", f"the streams do not join: {data}")
+
+
+def shared(hands):
+    policy = hands.world.policy(POLICY.replace("handoff", "shared"), "shared.conf")
+    a, b = hands.pair(policy=policy)
+    here = hands.connected(a)
+    expect(a.do("t = sockets['s'].dup()") is None, "dup")
+    token = a.do("offer('s')")
+    expect(b.do(f"claim('s', {token!r})") is None, "no claim")
+    exchange(here, a)
+    exchange(here, b)
+    expect(b.do(f"claim('s', {token!r})") == "EPIPE", "one token, two claims")
+    b.do("sockets['s'].close()")
+    exchange(here, a)
+
+
+def other_copies(hands):
+    a = hands.agent()
+    here = hands.connected(a)
+    a.do("t = sockets['s'].dup()")
+    expect(a.do("offer('s')") == "EBUSY", "there is a copy in the same process")
+    a.do("t.close()")
+    a.do("r, w = os.pipe()")
+    child = a.do("os.fork() or (os.close(w), os.read(r, 1), os._exit(0))")
+    expect(a.do("offer('s')") == "EBUSY", "a child has it, too")
+    a.do(f"os.close(w), os.waitpid({child}, 0)")
+    exchange(here, a)
+    expect(a.do("offer('s')").startswith("gae1-"), "no copy is left")
+
+
+def after_its_end(hands):
+    a, b = hands.pair()
+    here = hands.connected(a)
+    token = a.do("offer('s')")
+    begun = time.monotonic()
+    expect(a.finish() == 0 and time.monotonic() - begun < 2, "the front waits for the claim")
+    a.expect_trace("the program has ended; 1 socket is on offer")
+    expect(len(supervisors(hands.runtime)) == 2, "nobody stays")
+    expect(b.do(f"claim('s', {token!r})") is None, "no claim")
+    exchange(here, b)
+    a.expect_trace("nothing is on offer any more")
+    b.finish()
+    hands.nothing_left()
+
+
+def tests():
+    yield "moves: TCP with data that wait", unread_data
+    yield "moves: TCP over IPv6, and into another family", ipv6
+    yield "moves: TCP half-closed, from here and from there", half_closed
+    yield "moves: TCP that was reset meanwhile", reset
+    yield "moves: UDP, connected and not, IPv4 and IPv6", udp
+    yield "moves: O_NONBLOCK and close-on-exec are the fresh socket's", flags
+    yield "moves: into the same instance", in_one_instance
+    yield "moves: there and back again", there_and_back
+    yield "moves: a cipher's state of the program's own goes along", tls_by_the_program
+    yield "moves: shared", shared
+    yield "moves: not while another descriptor has it", other_copies
+    yield "moves: after the exporter's program has ended", after_its_end
