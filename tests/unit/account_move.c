@@ -103,6 +103,33 @@ Test(account_move, a_shared_connection_is_billed_by_who_claimed_it)
 	cr_expect_eq(sum_of(from).bytes_sent + sum_of(to).bytes_sent, 130u);
 }
 
+Test(account_move, a_shared_connection_that_is_claimed_twice_is_billed_once)
+{
+	struct account *from = make_account(1), *to[2] = {make_account(1), make_account(1)};
+	struct account_caller who = caller(7);
+	struct tcp_numbers numbers = {.bytes_sent = 100}, more = {.bytes_sent = 120};
+	struct sock_end end = end_of(7, 130, 0);
+	enum quota_kind spent;
+
+	connect_tcp(from, 7);
+	for (int i = 0; i < 3; i++) {
+		struct moved_socket moved = {.domain = AF_INET, .transport = TRANSPORT_TCP};
+
+		cr_assert_eq(account_offer(from, &who, TRANSPORT_TCP, &spent), ACCOUNT_FINE);
+		account_release(from, 7, i ? &more : &numbers, true, &moved);
+		cr_expect_eq(moved.elsewhere, i > 0);
+		/* By two instances, and by the first of them once more. */
+		cr_assert_eq(account_adopt(to[i % 2], &who, &moved, false), ACCOUNT_FINE);
+		cr_expect(account_is_connected(to[i % 2], 7), "it may be put on offer from there");
+	}
+	account_ended(from, &end, false);
+	account_ended(to[0], &end, false);
+	account_ended(to[1], &end, false);
+	cr_expect_eq(sum_of(from).bytes_sent, 100u);
+	cr_expect_eq(sum_of(to[0]).bytes_sent, 30u);
+	cr_expect_eq(sum_of(to[1]).bytes_sent, 0u);
+}
+
 Test(account_move, what_is_on_offer_ends_even_where_nothing_idles_out)
 {
 	struct account *account = make_account(0);
