@@ -60,9 +60,10 @@ static void fill_moved(const struct account_socket *socket, uint64_t now,
 	moved->has_to = socket->to.addr.family != AF_UNSPEC;
 	moved->to = socket->to;
 	moved->aimed = socket->transport == TRANSPORT_UDP && socket->flow != NULL;
-	moved->aim_pending = socket->aim_pending && !socket->elsewhere;
+	moved->aim_pending = socket->aim_pending;
 	moved->write_closed = socket->write_closed;
-	moved->has_tuple = socket->has_tuple;
+	moved->has_tuple = socket->has_tuple || socket->elsewhere;
+	moved->elsewhere = socket->elsewhere;
 	moved->tuple = socket->tuple;
 	moved->counted = socket->counted;
 	moved->age_ns = now - socket->made_ns;
@@ -86,6 +87,9 @@ void account_release(struct account *account, uint64_t cookie, const struct tcp_
 			socket->used_ns = now - quiet;
 		fill_moved(socket, now, moved);
 		socket->offered = false;
+		/* Of two that share it, one counts its connect. */
+		if (stays)
+			moved->aim_pending = false;
 		if (!stays) {
 			account_remove(account, socket);
 		} else if (socket->transport == TRANSPORT_TCP) {
@@ -114,10 +118,10 @@ static void fill_adopted(struct account *account, struct account_socket *socket,
 		socket->to = moved->to;
 	socket->aim_pending = moved->aim_pending;
 	socket->write_closed = moved->write_closed;
-	socket->has_tuple = moved->has_tuple;
+	socket->has_tuple = moved->has_tuple && !moved->elsewhere;
 	socket->tuple = moved->tuple;
 	socket->counted = moved->counted;
-	socket->elsewhere = false;
+	socket->elsewhere = moved->elsewhere;
 	socket->interval_ns = 0;
 }
 
@@ -126,15 +130,20 @@ enum account_answer account_adopt(struct account *account, const struct account_
 {
 	struct account_socket *socket;
 	uint64_t now = clock_now_ns();
+	bool known;
 
 	pthread_mutex_lock(&account->lock);
 	socket = account_find(account, caller->cookie);
+	/* One that is shared, and claimed a second time, has its bill here already. */
+	known = socket && !socket->elsewhere;
 	if (!socket)
 		socket = account_insert(account, caller, moved->transport, now);
 	if (socket) {
 		account_use(socket, caller, now);
-		fill_adopted(account, socket, caller, moved);
-		socket->made_ns = ago(now, moved->age_ns);
+		if (!known)
+			fill_adopted(account, socket, caller, moved);
+		if (!known)
+			socket->made_ns = ago(now, moved->age_ns);
 		socket->used_ns = ago(now, moved->quiet_ns);
 		socket->offered = offered;
 		account_schedule(account, socket, now);

@@ -20,7 +20,8 @@ enum {
 	FLAG_AIM_PENDING = 4,
 	FLAG_WRITE_CLOSED = 8,
 	FLAG_TUPLE = 16,
-	FLAGS = 31
+	FLAG_ELSEWHERE = 32,
+	FLAGS = 63
 };
 
 struct wire_exchange {
@@ -90,7 +91,8 @@ void exchange_format(const struct exchange_message *message, uint8_t bytes[EXCHA
 		wire.flags = (moved->has_to ? FLAG_TO : 0u) | (moved->aimed ? FLAG_AIMED : 0u) |
 			     (moved->aim_pending ? FLAG_AIM_PENDING : 0u) |
 			     (moved->write_closed ? FLAG_WRITE_CLOSED : 0u) |
-			     (moved->has_tuple ? FLAG_TUPLE : 0u);
+			     (moved->has_tuple ? FLAG_TUPLE : 0u) |
+			     (moved->elsewhere ? FLAG_ELSEWHERE : 0u);
 		wire.domain = (uint32_t)moved->domain;
 		wire.transport = moved->transport;
 		if (moved->has_to)
@@ -125,6 +127,7 @@ static bool parse_moved(const struct wire_exchange *wire, struct moved_socket *m
 	    .aim_pending = wire->flags & FLAG_AIM_PENDING,
 	    .write_closed = wire->flags & FLAG_WRITE_CLOSED,
 	    .has_tuple = wire->flags & FLAG_TUPLE,
+	    .elsewhere = wire->flags & FLAG_ELSEWHERE,
 	    .counted = {.bytes_sent = wire->bytes_sent,
 			.bytes_received = wire->bytes_received,
 			.segments_sent = wire->segments_sent,

@@ -47,6 +47,7 @@ struct moved_socket {
 	bool aimed;        /* UDP: it is connected to .to */
 	bool aim_pending;  /* UDP: and its connect is not counted yet */
 	bool write_closed; /* shut for writing by a quota */
+	bool elsewhere;    /* TCP: shared, and billed by an instance that claimed it before */
 	bool has_tuple;    /* TCP: .tuple */
 	struct sock_tuple tuple;
 	struct tcp_numbers counted; /* what has been billed of it; .bytes_* and .segments_* only */

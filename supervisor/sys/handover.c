@@ -340,6 +340,7 @@ static int place_handed(struct crew_worker *worker, struct request *req)
 	struct account *account = req->sup->account;
 	struct moved_socket again = claim->moved;
 	const enum quota_kind none = QUOTA_KINDS; /* of what is taken over no quota is used */
+	bool known = account_has(account, caller.cookie); /* shared, and here already */
 	int rc = match_flags(claim);
 
 	if (rc < 0)
@@ -350,7 +351,8 @@ static int place_handed(struct crew_worker *worker, struct request *req)
 		return rc;
 	rc = put(worker, req, claim->socket, req->fd, claim->cloexec);
 	if (rc < 0) {
-		account_release(account, caller.cookie, NULL, false, &again);
+		if (!known)
+			account_release(account, caller.cookie, NULL, false, &again);
 		return rc;
 	}
 	claim_keep(claim, req->duplicate);

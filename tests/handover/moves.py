@@ -151,8 +151,31 @@ def shared(hands):
     exchange(here, a)
     exchange(here, b)
     expect(b.do(f"claim('s', {token!r})") == "EPIPE", "one token, two claims")
-    b.do("sockets['s'].close()")
+    # Again, from both.
+    for agent in (a, b):
+        token = agent.do("offer('s')")
+        expect(b.do(f"claim('t', {token!r})") is None, f"not again: {token}")
+        exchange(here, b, "t")
+    b.do("sockets['s'].close(); sockets['t'].close()")
     exchange(here, a)
+
+
+def its_output(hands):
+    """Who reads what the program prints is not held up by the supervisor that stays."""
+    import subprocess
+    import sys
+    from hand import GAE_RUN
+    server = hands.server()
+    code = (f"import socket; s = socket.create_connection({server.getsockname()!r}); "
+            "print(s.getsockopt(0x47414500, 1, 128).decode())")
+    for trace in ([], ["--trace", hands.world.path("t")]):
+        begun = time.monotonic()
+        out = subprocess.run([GAE_RUN, "--policy", hands.policy, "--app", "demo", "--no-ledger", *trace, "--", sys.executable, "-c",
+                              code], check=False, capture_output=True, text=True, timeout=20, env=hands.environment)
+        expect(out.stdout.startswith("gae1-") and time.monotonic() - begun < 5, f"held up: {out}")
+        expect(supervisors(hands.runtime), "nobody stays")
+    b = hands.agent()
+    expect(b.do(f"claim('s', {out.stdout.strip()!r})") is None, "no claim")
 
 
 def other_copies(hands):
@@ -197,3 +220,4 @@ def tests():
     yield "moves: shared", shared
     yield "moves: not while another descriptor has it", other_copies
     yield "moves: after the exporter's program has ended", after_its_end
+    yield "moves: the exporter's output ends with its program", its_output

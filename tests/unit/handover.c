@@ -143,7 +143,7 @@ Test(handover, a_message_is_read_as_it_was_written)
 	cr_expect_eq(read.type, EXCHANGE_OFFER);
 	cr_expect_eq(memcmp(&read.moved.counted, &message.moved.counted, 32), 0);
 	cr_expect(read.moved.has_to && read.moved.has_tuple && read.moved.write_closed);
-	cr_expect_not(read.moved.aimed || read.moved.aim_pending);
+	cr_expect_not(read.moved.aimed || read.moved.aim_pending || read.moved.elsewhere);
 	cr_expect(net_addr_equal(&read.moved.to.addr, &message.moved.to.addr));
 	cr_expect_eq(read.moved.tuple.local.port, 40000);
 	cr_expect_eq(read.moved.quiet_ns, 6u);
@@ -164,7 +164,7 @@ Test(handover, messages_of_another_size_version_or_meaning_are_refused)
 		size_t at;
 		uint8_t value;
 	} wrong[] = {
-	    {0, 2},   {4, 0},   {4, 6},   {8, 1},       {12, 32},     {15, 1},
+	    {0, 2},   {4, 0},   {4, 6},   {8, 1},       {12, 64},     {15, 1},
 	    {16, 1},  {63, 1},  {64, 1},  {68, 3},      {72 + 16, 1}, {72 + 24 + 2, 1},
 	    {156, 1}, {208, 1}, {255, 1}, {72 + 20, 1},
 	};

@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -348,4 +349,69 @@ Test(runtime, another_user_is_shown_nothing)
 	cr_expect_eq(status_serve(ends[0], &small), -EACCES);
 	cr_expect_eq(read(ends[1], text, sizeof(text)), 0);
 	close(ends[1]);
+}
+
+Test(runtime, a_key_is_made_once_and_is_the_users_alone)
+{
+	uint8_t first[32] = {0}, again[32] = {0};
+	char file[160];
+	struct stat st;
+	int dir = open_dir();
+
+	cr_assert_eq(runtime_key(dir, "app.key", first, sizeof(first)), 0);
+	cr_expect_eq(runtime_key(dir, "app.key", again, sizeof(again)), 0);
+	cr_expect_eq(memcmp(first, again, sizeof(first)), 0);
+	cr_expect_eq(runtime_key(dir, "other.key", again, sizeof(again)), 0);
+	cr_expect_neq(memcmp(first, again, sizeof(first)), 0);
+	snprintf(file, sizeof(file), "%s/app.key", path);
+	cr_assert_eq(stat(file, &st), 0);
+	cr_expect_eq(st.st_mode & 07777, 0600u);
+	cr_assert_eq(chmod(file, 0640), 0);
+	cr_expect_eq(runtime_key(dir, "app.key", again, sizeof(again)), -EPERM);
+	cr_assert_eq(chmod(file, 0600), 0);
+	cr_assert_eq(truncate(file, 31), 0);
+	cr_expect_eq(runtime_key(dir, "app.key", again, sizeof(again)), -EPERM, "half a key");
+	cr_assert_eq(unlinkat(dir, "app.key", 0), 0);
+	cr_assert_eq(symlinkat("other.key", dir, "app.key"), 0);
+	cr_expect_eq(runtime_key(dir, "app.key", again, sizeof(again)), -EPERM, "a link");
+	cr_assert_eq(unlinkat(dir, "app.key", 0), 0);
+	cr_assert_eq(mkdirat(dir, "app.key", 0700), 0);
+	cr_expect_eq(runtime_key(dir, "app.key", again, sizeof(again)), -EPERM, "no file");
+	close(dir);
+}
+
+/* What getpeername(2) says of a connection to @name. */
+static bool is_ours(int dir, const char *name)
+{
+	struct sockaddr_un peer;
+	socklen_t size = sizeof(peer);
+	int fd = runtime_connect(dir, name, geteuid());
+	bool ours;
+
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(getpeername(fd, (struct sockaddr *)&peer, &size), 0);
+	ours = runtime_is_ours(&peer, size);
+	close(fd);
+	return ours;
+}
+
+Test(runtime, a_supervisors_socket_is_known_wherever_its_file_is)
+{
+	struct sockaddr_un other = {.sun_family = AF_UNIX, .sun_path = "/proc/self/fd/3/.1.news"};
+	char name[RUNTIME_NAME_MAX];
+	int dir = open_dir(), listener = listen_in(dir, name);
+
+	cr_expect(is_ours(dir, name));
+	cr_assert_eq(renameat(dir, name, dir, "1.status"), 0);
+	cr_expect(is_ours(dir, "1.status"));
+	cr_assert_eq(linkat(dir, "1.status", dir, "2.status", 0), 0);
+	cr_expect(is_ours(dir, "2.status"));
+	cr_expect_not(runtime_is_ours(&other, sizeof(other)));
+	strcpy(other.sun_path, "/tmp/.1.new");
+	cr_expect_not(runtime_is_ours(&other, sizeof(other)));
+	cr_expect_not(runtime_is_ours(&other, 2), "no name");
+	cr_expect(runtime_name_is("1.handover", RUNTIME_HANDOVER));
+	cr_expect_not(runtime_name_is("1.status", RUNTIME_HANDOVER));
+	close(listener);
+	close(dir);
 }
