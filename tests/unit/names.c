@@ -86,11 +86,14 @@ Test(names, nothing_is_known_or_looked_up_before_it_is_started)
 	static const char *const list[] = {"a.test"};
 	struct names *names = names_new(&(struct names_config){.names = list, .n_names = 1});
 	struct net_addr addr = {.family = AF_INET, .bytes = {192, 0, 2, 1}};
+	uint32_t name = 0, which;
+	char text[NAMES_TEXT_MAX];
 
 	cr_assert_not_null(names);
 	cr_expect_geq(names_fd(names), 0);
-	cr_expect_eq(names_ask(names, 0, &addr), NAMES_UNKNOWN);
-	cr_expect_eq(names_of(names, &addr), UINT32_MAX);
+	cr_expect_eq(names_ask(names, &name, 1, &addr, &which), NAMES_UNKNOWN);
+	cr_expect_eq(which, 0);
+	cr_expect_null(names_of(names, &addr, text));
 	cr_expect_eq(names_timeout_ms(names), -1);
 	cr_expect_str_eq(names_error(names, 0), "");
 	names_run(names);
