@@ -161,6 +161,27 @@ print("quick", time.monotonic() - begun < 1); t.join()
     expect("no rule allows it; one.test: Timeout while contacting DNS servers" in text, text[-600:])
 
 
+def side_by_side(lab):
+    """A connect goes on as soon as one name has its address, and waits for many that are silent ten seconds at most."""
+    lab.hostile(lambda packet, name, kind: answer(packet, *["192.0.2.1"] * (kind == 1)) if name == "one.test" else None)
+    lab.resolv(f"nameserver {HOSTILE}\n")
+    silent = "\n".join(f"s{i}.test" for i in range(300))
+    trace = lab.path("trace")
+    code = f"""
+import errno, socket, time
+for address in "192.0.2.1", "192.0.2.9":
+    begun = time.monotonic()
+    rc = socket.socket().connect_ex((address, {PORT}))
+    took = time.monotonic() - begun
+    print(errno.errorcode.get(rc, "ok"), took < 2, 9 < took < 12)
+"""
+    same(lab.script(f"set silent {{ one.test\n{silent} }}\nallow tcp to @silent\n", code, options=["--trace", trace]),
+         ["ok True False", "EACCES False True"])
+    with open(trace, encoding="utf-8") as f:
+        text = f.read()
+    expect("could not be looked up in time" in text, text[-600:])
+
+
 def interrupted(lab):
     """A signal ends the waiting for a name, as it ends any connect."""
     lab.hostile(lambda *_: None)
@@ -287,6 +308,7 @@ def tests():
     yield "names: explain", explained
     yield "names: the program's question waits for ours", paced
     yield "names: others go on, and a dead server is named", others_go_on
+    yield "names: side by side, ten seconds at most", side_by_side
     yield "names: a signal ends the waiting", interrupted
     yield "names: lies", lies
     yield "names: bad answers", bad_answers

@@ -100,3 +100,38 @@ Test(names, nothing_is_known_or_looked_up_before_it_is_started)
 	names_free(names);
 	names_free(NULL);
 }
+
+/* The search list of a resolv.conf with @text, as words. */
+static const char *search(const char *text)
+{
+	char list[NAMES_SEARCH_MAX][NAMES_TEXT_MAX];
+	char path[] = "/tmp/gae-resolv-XXXXXX";
+	static char out[NAMES_SEARCH_MAX * NAMES_TEXT_MAX];
+	int fd = mkstemp(path);
+	size_t n;
+
+	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+	n = names_system_search(path, list);
+	unlink(path);
+	out[0] = '\0';
+	for (size_t i = 0; i < n; i++)
+		strcat(strcat(out, i ? " " : ""), list[i]);
+	return out;
+}
+
+Test(names_system_search, the_last_line_holds_in_lower_case_without_dots)
+{
+	cr_expect_str_eq(search("search A.example. b.example\n"), "a.example b.example");
+	cr_expect_str_eq(search("domain old.example\nsearch\tnew.example  x.example\n"),
+			 "new.example x.example");
+	cr_expect_str_eq(search("searching a.example\n search b.example\n#search c\nsearch\n"), "");
+	cr_expect_str_eq(search("search .\nnameserver 192.0.2.1\n"), "");
+	cr_expect_eq(names_system_search("/nonexistent", NULL), 0);
+}
+
+Test(names_system_search, keeps_sixteen)
+{
+	cr_expect_str_eq(search("search a b c d e f g h i j k l m n o p q r\n"),
+			 "a b c d e f g h i j k l m n o p");
+}
