@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/dns_message.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -23,11 +24,6 @@ static bool read_u16(struct reader *reader, uint16_t *value)
 	*value = (uint16_t)(reader->at[0] << 8 | reader->at[1]);
 	reader->at += 2;
 	return true;
-}
-
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
 static bool is_plain(char c)
@@ -56,7 +52,7 @@ static bool read_name(struct reader *reader, struct dns_question *question)
 		if (used)
 			question->name[used++] = '.';
 		for (size_t i = 0; i < length; i++) {
-			char c = lower((char)reader->at[i]);
+			char c = (char)tolower(reader->at[i]);
 
 			question->plain &= is_plain(c);
 			question->name[used++] = c;
