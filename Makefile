@@ -164,7 +164,7 @@ ifeq ($(BUILD),build-fuzz)
 fuzzers: $(FUZZERS)
 $(FUZZERS): build-fuzz/%: build-fuzz/obj/tests/fuzz/%.o $(LIBRARY)
 	$(call say,FUZZ,$@)
-	$(Q)$(CC) $(CFLAGS) $(PROJECT_CFLAGS) $(PROJECT_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_CARES) $(LIBS_SQLITE) $(LIBS_CAP)
+	$(Q)$(CC) $(CFLAGS) $(PROJECT_CFLAGS) $(PROJECT_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_CARES) $(LIBS_SQLITE) $(LIBS_CAP) -lresolv
 else
 fuzzers:
 	+$(Q)$(MAKE) --no-print-directory BUILD=build-fuzz CC=clang CFLAGS='-O1 -g' \

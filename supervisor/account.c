@@ -180,17 +180,16 @@ struct flow *account_flow(struct account *account, const struct account_caller *
 			  enum transport transport, const struct net_endpoint *to)
 {
 	struct flow *flow = flows_find(&account->flows, caller->pid, transport, to);
-	const char *host = "";
+	char text[NAMES_TEXT_MAX], *host = NULL;
 
 	if (flow)
 		return flow;
-	if (account->names) {
-		uint32_t name = names_of(account->names, &to->addr);
-
-		if (name != UINT32_MAX)
-			host = account->plan->names[name];
-	}
-	return flows_add(&account->flows, caller->pid, caller->process, transport, to, host);
+	/* Kept as long as its flow: to the end. */
+	if (account->names && account->flows.n < FLOWS_MAX &&
+	    names_of(account->names, &to->addr, text))
+		host = strdup(text);
+	return flows_add(&account->flows, caller->pid, caller->process, transport, to,
+			 host ? host : "");
 }
 
 bool account_knows(struct account *account, uint64_t cookie, int *domain, int *type)
@@ -207,6 +206,29 @@ bool account_knows(struct account *account, uint64_t cookie, int *domain, int *t
 	}
 	pthread_mutex_unlock(&account->lock);
 	return known;
+}
+
+static int compare_addresses(const void *left, const void *right)
+{
+	return net_addr_compare(left, right);
+}
+
+void account_uses(struct account *account, const struct net_addr *addrs, size_t n, bool *used)
+{
+	pthread_mutex_lock(&account->lock);
+	for (size_t i = 0; i < account->n_buckets; i++)
+		for (const struct account_socket *socket = account->buckets[i]; socket;
+		     socket = socket->next) {
+			const struct net_addr *found;
+
+			if (socket->closed)
+				continue;
+			found =
+			    bsearch(&socket->to.addr, addrs, n, sizeof(*addrs), compare_addresses);
+			if (found)
+				used[found - addrs] = true;
+		}
+	pthread_mutex_unlock(&account->lock);
 }
 
 /* --- before a call --- */

@@ -133,6 +133,12 @@ void account_received(struct account *account, const struct account_caller *call
  */
 void account_bound(struct account *account, const struct account_caller *caller, uint16_t port);
 
+/**
+ * account_uses() - which of @n addresses open sockets are connected to, or sent to last.
+ * @addrs: ascending by net_addr_compare(); @used[i] is set where it is so
+ */
+void account_uses(struct account *account, const struct net_addr *addrs, size_t n, bool *used);
+
 /** account_denied() - a destination rule refused. */
 void account_denied(struct account *account, const struct account_caller *caller,
 		    enum transport transport, const struct net_endpoint *to);

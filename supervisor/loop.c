@@ -155,14 +155,19 @@ static void resume(struct loop *loop, struct op *op)
 	crew_submit(loop->sup->crew, op);
 }
 
-void loop_name_done(void *context, uint32_t name)
+/* Need not all names be known that it depends on, as one has its address? */
+static bool has_address(const struct loop *loop, const struct op *op, uint32_t name)
 {
-	struct loop *loop = context;
+	return op->req.has_dest && names_has(loop->sup->names, name, &op->req.dest.endpoint.addr);
+}
+
+void loop_name_done(struct loop *loop, uint32_t name)
+{
 	struct op *op, *next;
 
 	for (op = loop->by_name; op; op = next) {
 		next = op->next;
-		if (op->name_wanted == name)
+		if (op->name_wanted == name || has_address(loop, op, name))
 			resume(loop, op);
 	}
 }
@@ -246,11 +251,18 @@ static long cut_short(const struct op *op, int error)
 static void look_at(struct loop *loop, struct op *op, uint64_t now)
 {
 	enum target_signal signal = target_signal(op->req.tid);
+	/* net/sock.h, sock_intr_errno(): with a time-out set, a call is never restarted. */
+	bool timed = op->deadline_ns && op->name_wanted == UINT32_MAX;
 	bool doubtful = signal == TARGET_GONE || op->looks++ % LOOK_ALIVE_EVERY == 0;
 
 	if (doubtful && !notify_alive(loop->sup->listener, op->req.id)) {
 		forget(loop, op);
 		op_drop(op);
+		return;
+	}
+	if (op->deadline_ns && now >= op->deadline_ns && op->name_wanted != UINT32_MAX) {
+		op->late = true;
+		resume(loop, op);
 		return;
 	}
 	if (op->deadline_ns && now >= op->deadline_ns) {
@@ -261,8 +273,7 @@ static void look_at(struct loop *loop, struct op *op, uint64_t now)
 	op->maybes = signal == TARGET_MAYBE ? op->maybes + 1 : 0;
 	if (signal == TARGET_INTERRUPTED || op->maybes >= LOOK_MAYBES) {
 		forget(loop, op);
-		/* net/sock.h, sock_intr_errno(): with a time-out set, a call is never restarted. */
-		op_answer(op, cut_short(op, op->maybes || op->deadline_ns ? EINTR : ERESTARTSYS));
+		op_answer(op, cut_short(op, op->maybes || timed ? EINTR : ERESTARTSYS));
 		return;
 	}
 	if (op->by_time) {

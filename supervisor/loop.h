@@ -33,7 +33,7 @@ void loop_watch(struct loop *loop);
 void loop_wake_by(void *loop, uint64_t at_ns);
 
 /** loop_name_done() - a look-up ended: requests that wait for it go on. */
-void loop_name_done(void *loop, uint32_t name);
+void loop_name_done(struct loop *loop, uint32_t name);
 
 /** loop_run() - until the program and everything it started is gone.  Return: exit status of the supervisor. */
 int loop_run(struct loop *loop);

@@ -10,6 +10,7 @@
 #include "child.h"
 #include "clerk.h"
 #include "crew.h"
+#include "dns_gate.h"
 #include "keeper.h"
 #include "ledger/ledger.h"
 #include "loop.h"
@@ -96,8 +97,9 @@ static int build_filter(struct supervisor *sup, const struct arguments *argument
 		return -1;
 	}
 	setup.window = fd_window_fit(&files);
-	sup->window =
-	    window_new(&setup.window, sup->plan->unix_sockets.word == UNIX_NONE && !local_sockets);
+	sup->window = window_new(&setup.window,
+				 (sup->plan->unix_sockets.word == UNIX_NONE && !local_sockets) ||
+				     plan_judges_dns(sup->plan));
 	if (!sup->window) {
 		log_error("cannot start: %s", strerror(errno));
 		return -1;
@@ -187,17 +189,36 @@ static int open_trace(struct supervisor *sup, const struct arguments *arguments)
 	return sup->trace ? 0 : -1;
 }
 
+static void name_done(void *context, uint32_t name)
+{
+	struct supervisor *sup = context;
+
+	loop_name_done(sup->loop, name);
+}
+
+static void names_in_use(void *context, const struct net_addr *addrs, size_t n, bool *used)
+{
+	struct supervisor *sup = context;
+
+	account_uses(sup->account, addrs, n, used);
+}
+
 static int open_names(struct supervisor *sup)
 {
 	struct names_config config = {.names = (const char *const *)sup->plan->names,
 				      .n_names = sup->plan->n_names,
-				      .done = loop_name_done,
-				      .context = sup->loop};
+				      .renew = true,
+				      .done = name_done,
+				      .in_use = names_in_use,
+				      .context = sup};
 
-	if (sup->plan->n_names == 0)
-		return 0;
-	sup->names = names_new(&config);
-	return sup->names ? 0 : -1;
+	if (sup->plan->n_names > 0) {
+		sup->names = names_new(&config);
+		if (!sup->names)
+			return -1;
+	}
+	sup->dns = dns_gate_new(sup->plan, sup->names);
+	return sup->dns || errno == 0 ? 0 : -1;
 }
 
 /* Beside the ledger, or where it would be. */

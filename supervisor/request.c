@@ -4,6 +4,7 @@
 
 #include "claim.h"
 #include "crew.h"
+#include "dns_gate.h"
 #include "loop.h"
 #include "net/names.h"
 #include "notify.h"
@@ -137,11 +138,17 @@ bool request_is_blocking(const struct request *req)
 	return flags >= 0 && !(flags & O_NONBLOCK);
 }
 
-static enum name_answer ask_names(void *context, uint32_t name, const struct net_addr *addr)
+static enum name_answer ask_names(void *context, const uint32_t *list, size_t n,
+				  const struct net_addr *addr, uint32_t *which)
 {
-	enum names_answer answer = names_ask(context, name, addr);
+	enum names_answer answer = names_ask(context, list, n, addr, which);
 
 	return answer == NAMES_YES ? NAME_YES : answer == NAMES_NO ? NAME_NO : NAME_UNKNOWN;
+}
+
+static void want_name(void *context, uint32_t name)
+{
+	names_want(context, name);
 }
 
 int request_decide(struct request *req, enum transport transport)
@@ -153,9 +160,14 @@ int request_decide(struct request *req, enum transport transport)
 	req->verdict = decide_destination(req->sup->plan, transport, &req->dest.endpoint,
 					  req->sup->names ? &view : NULL);
 	if (req->verdict.kind == VERDICT_ALLOW)
-		return 0;
-	if (req->verdict.kind == VERDICT_NEEDS_NAME && req->sup->names)
+		return transport == TRANSPORT_TCP
+			   ? dns_gate_connect(req->sup->dns, req, req->dest.endpoint.port)
+			   : 0;
+	if (req->verdict.kind == VERDICT_NEEDS_NAME && req->sup->names) {
+		decide_names(req->sup->plan, transport, &req->dest.endpoint, want_name,
+			     req->sup->names);
 		return 1;
+	}
 	req->denied = true;
 	return req->verdict.kind == VERDICT_DENY ? -req->verdict.error : -EACCES;
 }
@@ -206,6 +218,12 @@ long request_deny(struct request *req, int error, struct source_loc loc, const c
 	return -error;
 }
 
+long request_deny_late(struct request *req)
+{
+	return request_deny(req, EACCES, (struct source_loc){.file = PLAN_BUILTIN},
+			    "the names that rules have for it could not be looked up in time");
+}
+
 static const char *transport_name(const struct request *req)
 {
 	switch (req->socket.domain) {
@@ -225,7 +243,7 @@ static void trace_request(struct request *req, long result)
 {
 	const struct plan *plan = req->sup->plan;
 	const struct rule *rule = req->has_dest ? req->verdict.rule : NULL;
-	char location[300], arguments[160], reason[400], comm[16];
+	char location[300], arguments[160], reason[640], comm[16], host[NAMES_TEXT_MAX];
 	struct trace_record record = {
 	    .call = req->name,
 	    .tid = req->tid,
@@ -252,11 +270,8 @@ static void trace_request(struct request *req, long result)
 	record.reason = describe_reason(req, reason, sizeof(reason));
 	if (!record.to)
 		record.arguments = describe_arguments(req, arguments, sizeof(arguments));
-	if (record.to && req->sup->names) {
-		uint32_t name = names_of(req->sup->names, &record.to->addr);
-
-		record.host = name == UINT32_MAX ? NULL : plan->names[name];
-	}
+	if (record.to && req->sup->names)
+		record.host = names_of(req->sup->names, &record.to->addr, host);
 	trace_decided(req->sup->trace, &record);
 }
 
@@ -317,7 +332,25 @@ void op_wait(struct request *req, struct send_job *job, uint32_t events, uint64_
 	op->deadline_ns = deadline_ns;
 	op->timeout_error = timeout_error;
 	op->resume = resume;
-	op->name_wanted = events ? UINT32_MAX : req->verdict.name;
+	op->name_wanted = UINT32_MAX;
+	loop_add(op->req.sup->loop, op);
+}
+
+void op_wait_name(struct request *req, struct send_job *job, uint32_t name, uint64_t deadline_ns,
+		  void (*resume)(struct crew_worker *, struct op *))
+{
+	struct op *op = calloc(1, sizeof(*op));
+
+	if (!op) {
+		send_job_free(job);
+		request_answer(req, -ENOMEM);
+		return;
+	}
+	op->req = *req;
+	op->job = job;
+	op->deadline_ns = deadline_ns;
+	op->resume = resume;
+	op->name_wanted = name;
 	loop_add(op->req.sup->loop, op);
 }
 
@@ -325,6 +358,13 @@ void op_wait_again(struct op *op, uint32_t events)
 {
 	op->events = events;
 	op->name_wanted = events ? UINT32_MAX : op->req.verdict.name;
+	loop_add(op->req.sup->loop, op);
+}
+
+void op_wait_again_name(struct op *op, uint32_t name)
+{
+	op->events = 0;
+	op->name_wanted = name;
 	loop_add(op->req.sup->loop, op);
 }
 

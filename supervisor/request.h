@@ -111,6 +111,12 @@ bool request_is_blocking(const struct request *req);
  */
 int request_decide(struct request *req, enum transport transport);
 
+/* How long a call waits for the names that it depends on. */
+#define REQUEST_NAMES_NS (10u * UINT64_C(1000000000))
+
+/** request_deny_late() - the names were not looked up in time.  Return: -EACCES. */
+long request_deny_late(struct request *req);
+
 /** request_caller() - for the account; .process points into @req. */
 struct account_caller request_caller(const struct request *req);
 
@@ -143,6 +149,7 @@ struct op {
 	uint32_t events;      /* EPOLLIN | EPOLLOUT on req.duplicate; 0: waits for verdict.name */
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
 	int timeout_error;    /* positive errno at the deadline */
+	bool late;            /* its deadline came while it waited for a name */
 
 	/* The loop's own. */
 	struct heap_node look; /* the next one */
@@ -162,8 +169,18 @@ struct op {
 void op_wait(struct request *req, struct send_job *job, uint32_t events, uint64_t deadline_ns,
 	     int timeout_error, void (*resume)(struct crew_worker *, struct op *));
 
+/**
+ * op_wait_name() - the same until the name @name has been looked up, or @deadline_ns: then it goes
+ * on with .late set.
+ */
+void op_wait_name(struct request *req, struct send_job *job, uint32_t name, uint64_t deadline_ns,
+		  void (*resume)(struct crew_worker *, struct op *));
+
 /** op_wait_again() - a resumed op goes back to the loop. */
 void op_wait_again(struct op *op, uint32_t events);
+
+/** op_wait_again_name() - the same for one that waits for a name (again); its deadline stays. */
+void op_wait_again_name(struct op *op, uint32_t name);
 
 /** op_answer() - answer and free. */
 void op_answer(struct op *op, long result);

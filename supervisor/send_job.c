@@ -20,6 +20,8 @@ void send_job_init(struct send_job *job)
 	/* Not memset: the control buffer is large and needs none. */
 	job->flags = 0;
 	job->stream = job->has_name = job->fast_open = job->charged = false;
+	job->aimed = job->paced = job->sealed = false;
+	job->held = NULL;
 	job->name_size = 0;
 	job->control_size = job->n_fds = 0;
 	job->path = -1;
@@ -40,6 +42,8 @@ void send_job_fini(struct send_job *job)
 	job->path = -1;
 	free(job->own_parts);
 	job->own_parts = NULL;
+	free(job->held);
+	job->held = NULL;
 }
 
 struct send_job *send_job_keep(struct send_job *job)
@@ -59,7 +63,17 @@ struct send_job *send_job_keep(struct send_job *job)
 	kept->parts = kept->own_parts = parts;
 	job->n_fds = 0;
 	job->path = -1;
+	job->held = NULL;
 	return kept;
+}
+
+bool send_job_hold(struct send_job *job, const void *data)
+{
+	job->held = malloc(job->total ? job->total : 1);
+	if (!job->held)
+		return false;
+	memcpy(job->held, data, job->total);
+	return true;
 }
 
 void send_job_free(struct send_job *job)

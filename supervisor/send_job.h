@@ -31,6 +31,9 @@ struct send_job {
 	bool stream; /* a part may be sent; goes on until all is */
 	bool has_name;
 	bool fast_open; /* MSG_FASTOPEN: .name is connected to */
+	bool sealed;    /* leaves as one datagram, whatever the socket's options */
+	bool paced;     /* its question waits for our own look-up, and for nothing else */
+	bool aimed;     /* .name is where the socket was connected when we looked */
 	bool charged;   /* the account has allowed it, and waits to hear what became of it */
 	unsigned int datagrams; /* UDP: packets that it becomes */
 	int timeout_error;      /* positive errno when the socket's time-out ends the wait */
@@ -38,7 +41,8 @@ struct send_job {
 	socklen_t name_size;
 	int fds[SEND_FDS_MAX]; /* our duplicates of what SCM_RIGHTS carries, owned */
 	size_t n_fds;
-	int path; /* open file behind a local socket's name, owned; -1 */
+	void *held; /* all of a datagram that waits and must stay as it was judged, owned; NULL */
+	int path;   /* open file behind a local socket's name, owned; -1 */
 
 	const struct iovec *parts; /* ranges in the program; .own_parts once it waits */
 	size_t n_parts;
@@ -59,6 +63,9 @@ void send_job_fini(struct send_job *job);
 
 /** send_job_keep() - a copy on the heap that owns all that @job held.  NULL: out of memory, @job unchanged. */
 struct send_job *send_job_keep(struct send_job *job);
+
+/** send_job_hold() - keep @data, .total bytes, for when it goes on.  Return: false: out of memory. */
+bool send_job_hold(struct send_job *job, const void *data);
 
 /** send_job_free() - fini and free; NULL allowed. */
 void send_job_free(struct send_job *job);

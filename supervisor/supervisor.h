@@ -10,6 +10,7 @@
 struct account;
 struct clerk;
 struct crew;
+struct dns_gate;
 struct filter_spec;
 struct keeper;
 struct loop;
@@ -26,6 +27,7 @@ struct supervisor {
 	struct filter_spec *spec;
 	struct trace *trace;     /* NULL: no trace */
 	struct names *names;     /* NULL: the policy has no host names */
+	struct dns_gate *dns;    /* NULL: questions to name servers are not looked at */
 	struct window *window;   /* where UDP sockets live */
 	struct account *account; /* what the program's sockets carry */
 	struct keeper *keeper;   /* looks after them */

@@ -85,6 +85,15 @@ bool net_addr_equal(const struct net_addr *a, const struct net_addr *b)
 	       !memcmp(a->bytes, b->bytes, sizeof(a->bytes));
 }
 
+int net_addr_compare(const struct net_addr *a, const struct net_addr *b)
+{
+	if (a->family != b->family)
+		return a->family < b->family ? -1 : 1;
+	if (a->scope_id != b->scope_id)
+		return a->scope_id < b->scope_id ? -1 : 1;
+	return memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+}
+
 void net_addr_resolve_any(struct net_addr *addr)
 {
 	static const uint8_t any[16];

@@ -44,6 +44,9 @@ char *net_endpoint_format(const struct net_endpoint *endpoint, char *out);
 
 bool net_addr_equal(const struct net_addr *a, const struct net_addr *b);
 
+/** net_addr_compare() - some order, the same for all: below 0, 0 when equal, above 0. */
+int net_addr_compare(const struct net_addr *a, const struct net_addr *b);
+
 /** net_addr_resolve_any() - 0.0.0.0 -> 127.0.0.1, :: -> ::1 (what the kernel connects to); others stay. */
 void net_addr_resolve_any(struct net_addr *addr);
 

@@ -3,9 +3,11 @@
 #include "policy/explain.h"
 #include "policy/sockopt_names.h"
 
+#include "net/dns_message.h"
 #include "net/names.h"
 #include "shared/base/log.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <netdb.h>
@@ -26,9 +28,10 @@ static void names_done(void *context, uint32_t name)
 	(void)name;
 }
 
-static enum name_answer ask(void *context, uint32_t name, const struct net_addr *addr)
+static enum name_answer ask(void *context, const uint32_t *list, size_t n,
+			    const struct net_addr *addr, uint32_t *which)
 {
-	switch (names_ask(context, name, addr)) {
+	switch (names_ask(context, list, n, addr, which)) {
 	case NAMES_YES:
 		return NAME_YES;
 	case NAMES_NO:
@@ -65,6 +68,12 @@ static struct verdict decide(const struct explainer *explainer, const struct exp
 	return verdict;
 }
 
+/* What `dns` and `reverse-dns` refuse besides the rules: connections in which questions are not seen. */
+static bool refuses_tcp(const struct plan *plan, const struct explain_url *url)
+{
+	return url->transport == TRANSPORT_TCP && url->port == DNS_PORT && plan_judges_dns(plan);
+}
+
 static int explain_address(const struct explainer *explainer, const struct explain_url *url,
 			   const struct net_addr *addr)
 {
@@ -75,6 +84,10 @@ static int explain_address(const struct explainer *explainer, const struct expla
 	if (explainer->label_lines || !url->is_address)
 		printf("%s://%s  ", url->transport == TRANSPORT_TCP ? "tcp" : "udp",
 		       net_endpoint_format(&to, text));
+	if (verdict.kind == VERDICT_ALLOW && refuses_tcp(explainer->plan, url)) {
+		explain_question(explainer->plan, NULL, true, stdout);
+		return 1;
+	}
 	explain_verdict(explainer->plan, &verdict, stdout);
 	putchar('\n');
 	return verdict.kind == VERDICT_ALLOW ? 0 : 1;
@@ -93,12 +106,28 @@ static struct net_addr from_sockaddr(const struct sockaddr *sockaddr)
 	return net_addr_from_v6(&v6.sin6_addr, v6.sin6_scope_id);
 }
 
+/* As when a program asks for it: a name below a wildcard is looked up then. */
+static void observe(const struct explainer *explainer, const char *host)
+{
+	char name[NAMES_TEXT_MAX];
+	size_t size = strlen(host);
+	uint32_t number;
+
+	for (size_t i = 0; i <= size && i < sizeof(name); i++)
+		name[i] = (char)tolower((unsigned char)host[i]);
+	if (size && size < sizeof(name) && name[size - 1] == '.')
+		name[size - 1] = '\0';
+	if (size < sizeof(name) && names_observe(explainer->names, name, &number) == NAMES_STALE)
+		look_up(explainer->names, name, number);
+}
+
 /* Every address behind the name, as a program would find them. */
 static int explain_host(const struct explainer *explainer, const struct explain_url *url)
 {
 	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *list;
 	int error = getaddrinfo(url->host, NULL, &hints, &list), status = 0;
 
+	observe(explainer, url->host);
 	if (error) {
 		log_error("%s: %s", url->host, gai_strerror(error));
 		return COMMAND_FAILED;
@@ -183,14 +212,39 @@ static int explain_destinations(const struct plan *plan, int argc, char **argv)
 	return status;
 }
 
+/* May the program ask a name server for @host? */
+static int explain_dns(const struct plan *plan, const char *host)
+{
+	struct names_config config = {.names = (const char *const *)plan->names,
+				      .n_names = plan->n_names};
+	struct names *names = names_new(&config);
+	char name[NAMES_TEXT_MAX];
+	bool allowed;
+	size_t size = strlen(host);
+
+	if (!names || size >= sizeof(name)) {
+		log_error("%s", names ? "a name of more than 255 characters" : "out of memory");
+		names_free(names);
+		return COMMAND_FAILED;
+	}
+	for (size_t i = 0; i <= size; i++)
+		name[i] = (char)tolower((unsigned char)host[i]);
+	if (size && name[size - 1] == '.')
+		name[size - 1] = '\0';
+	allowed = explain_question(plan, name, names_lists(names, name), stdout);
+	names_free(names);
+	return allowed ? 0 : 1;
+}
+
 int command_explain(const struct command_options *options, int argc, char **argv)
 {
 	struct plan *plan;
 	int status;
 
-	if (!argc || (!strcmp(argv[0], "sockopt") && argc != 3)) {
-		log_error("explain takes tcp://HOST:PORT, udp://HOST:PORT or sockopt LEVEL OPTION; "
-			  "see gae-policy --help");
+	if (!argc || (!strcmp(argv[0], "sockopt") && argc != 3) ||
+	    (!strcmp(argv[0], "dns") && argc != 2)) {
+		log_error("explain takes tcp://HOST:PORT, udp://HOST:PORT, dns NAME or sockopt "
+			  "LEVEL OPTION; see gae-policy --help");
 		return COMMAND_FAILED;
 	}
 	plan = command_plan(options, options->sources, options->n_sources);
@@ -198,6 +252,8 @@ int command_explain(const struct command_options *options, int argc, char **argv
 		return COMMAND_FAILED;
 	if (!strcmp(argv[0], "sockopt"))
 		status = explain_option(plan, argv[1], argv[2]);
+	else if (!strcmp(argv[0], "dns"))
+		status = explain_dns(plan, argv[1]);
 	else
 		status = explain_destinations(plan, argc, argv);
 	plan_free(plan);

@@ -7,6 +7,7 @@
 struct match {
 	enum name_answer answer;
 	uint32_t label, name;
+	uint32_t failed; /* a name that could not be looked up, or UINT32_MAX */
 };
 
 static bool ports_contain(const struct rule *rule, uint16_t port)
@@ -32,27 +33,42 @@ static bool ports_contain(const struct rule *rule, uint16_t port)
 static struct match match_names(const struct plan_set *set, const struct net_addr *addr,
 				const struct name_view *names)
 {
-	struct match match = {NAME_NO, PREFIX_NO_LABEL, UINT32_MAX};
+	struct match match = {NAME_NO, PREFIX_NO_LABEL, UINT32_MAX, UINT32_MAX};
+	uint32_t which = UINT32_MAX;
 
-	for (size_t i = 0; i < set->n_names; i++) {
-		enum name_answer answer =
-		    names ? names->ask(names->context, set->names[i], addr) : NAME_UNKNOWN;
-
-		if (answer == NAME_NO || (answer == NAME_UNKNOWN && match.answer != NAME_NO))
-			continue;
-		match.answer = answer;
-		match.name = set->names[i];
-		if (answer == NAME_YES)
-			break;
+	if (set->n_names == 0)
+		return match;
+	if (!names) {
+		match.answer = NAME_UNKNOWN;
+		match.name = set->names[set->n_names - 1];
+		return match;
 	}
+	match.answer = names->ask(names->context, set->names, set->n_names, addr, &which);
+	if (match.answer == NAME_NO)
+		match.failed = which;
+	else
+		match.name = which;
 	return match;
+}
+
+static void merge(struct match *match, const struct match *other)
+{
+	uint32_t failed = match->failed;
+
+	if (other->answer == NAME_YES ||
+	    (other->answer == NAME_UNKNOWN && match->answer == NAME_NO))
+		*match = *other;
+	else if (match->failed == UINT32_MAX)
+		match->failed = other->failed;
+	if (failed != UINT32_MAX)
+		match->failed = failed;
 }
 
 /* Depth and number of included sets are bounded by the parser. */
 static struct match match_set(const struct plan_set *set, const struct net_addr *addr,
 			      const struct name_view *names)
 {
-	struct match match = {NAME_NO, PREFIX_NO_LABEL, UINT32_MAX}, other;
+	struct match match = {NAME_NO, PREFIX_NO_LABEL, UINT32_MAX, UINT32_MAX}, other;
 
 	if (prefix_set_contains(set->prefixes, addr, &match.label)) {
 		match.answer = NAME_YES;
@@ -62,19 +78,19 @@ static struct match match_set(const struct plan_set *set, const struct net_addr 
 		return match;
 	for (size_t i = 0; i < set->n_includes && match.answer != NAME_YES; i++) {
 		other = match_set(set->includes[i], addr, names);
-		if (other.answer == NAME_YES ||
-		    (other.answer == NAME_UNKNOWN && match.answer == NAME_NO))
-			match = other;
+		merge(&match, &other);
 	}
 	if (match.answer == NAME_YES)
 		return match;
 	other = match_names(set, addr, names);
-	return other.answer == NAME_YES || match.answer == NAME_NO ? other : match;
+	merge(&match, &other);
+	return match;
 }
 
 static struct verdict rule_verdict(const struct rule *rule, const struct match *match)
 {
-	struct verdict verdict = {.rule = rule, .label = match->label, .name = match->name};
+	struct verdict verdict = {
+	    .rule = rule, .label = match->label, .name = match->name, .failed = UINT32_MAX};
 
 	if (match->answer == NAME_UNKNOWN)
 		verdict.kind = VERDICT_NEEDS_NAME;
@@ -86,25 +102,85 @@ static struct verdict rule_verdict(const struct rule *rule, const struct match *
 	return verdict;
 }
 
+static bool applies(const struct rule *rule, enum transport transport, uint16_t port)
+{
+	return (rule->transports & (unsigned int)transport) && ports_contain(rule, port);
+}
+
+/* Does the open rule @open, whose name is not known, say what @decided says? */
+static bool says_the_same(const struct rule *open, const struct verdict *decided)
+{
+	if (open->action == RULE_ALLOW)
+		return decided->kind == VERDICT_ALLOW;
+	return decided->kind == VERDICT_DENY && decided->error == open->error;
+}
+
+/* All rules in order, to the first that is certain.  @open: rules whose names are not known. */
 static struct verdict decide_one(const struct plan *plan, enum transport transport,
 				 const struct net_addr *addr, uint16_t port,
 				 const struct name_view *names)
 {
-	static const struct match everything = {NAME_YES, PREFIX_NO_LABEL, UINT32_MAX};
+	static const struct match everything = {NAME_YES, PREFIX_NO_LABEL, UINT32_MAX, UINT32_MAX};
+	struct verdict decided = {.kind = VERDICT_DENY,
+				  .error = EACCES,
+				  .label = PREFIX_NO_LABEL,
+				  .name = UINT32_MAX,
+				  .failed = UINT32_MAX};
+	struct verdict open = {.rule = NULL};
+	uint32_t failed = UINT32_MAX;
 
 	for (size_t i = 0; i < plan->n_rules; i++) {
 		const struct rule *rule = &plan->rules[i];
 		struct match match = everything;
+		struct verdict verdict;
 
-		if (!(rule->transports & (unsigned int)transport) || !ports_contain(rule, port))
+		if (!applies(rule, transport, port))
 			continue;
 		if (!rule->any)
 			match = match_set(rule->to, addr, names);
-		if (match.answer != NAME_NO)
-			return rule_verdict(rule, &match);
+		if (failed == UINT32_MAX)
+			failed = match.failed;
+		if (match.answer == NAME_NO)
+			continue;
+		verdict = rule_verdict(rule, &match);
+		if (match.answer == NAME_YES) {
+			decided = verdict;
+			break;
+		}
+		/* Two open rules that would say different things: one of them must be known. */
+		if (open.rule &&
+		    (open.rule->action != rule->action || open.rule->error != rule->error))
+			return open;
+		open = verdict;
 	}
-	return (struct verdict){
-	    .kind = VERDICT_DENY, .error = EACCES, .label = PREFIX_NO_LABEL, .name = UINT32_MAX};
+	if (open.rule && !says_the_same(open.rule, &decided))
+		return open;
+	if (decided.kind == VERDICT_DENY)
+		decided.failed = failed;
+	return decided;
+}
+
+static void visit_names(const struct plan_set *set, void (*visit)(void *context, uint32_t name),
+			void *context)
+{
+	for (size_t i = 0; i < set->n_includes; i++)
+		visit_names(set->includes[i], visit, context);
+	for (size_t i = 0; i < set->n_names; i++)
+		visit(context, set->names[i]);
+}
+
+void decide_names(const struct plan *plan, enum transport transport, const struct net_endpoint *to,
+		  void (*visit)(void *context, uint32_t name), void *context)
+{
+	for (size_t i = 0; i < plan->n_rules; i++) {
+		const struct rule *rule = &plan->rules[i];
+
+		if (!applies(rule, transport, to->port))
+			continue;
+		if (rule->any || prefix_set_contains(rule->to->prefixes, &to->addr, NULL))
+			return;
+		visit_names(rule->to, visit, context);
+	}
 }
 
 struct verdict decide_destination(const struct plan *plan, enum transport transport,

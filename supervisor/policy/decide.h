@@ -11,9 +11,15 @@
  */
 enum name_answer { NAME_NO, NAME_YES, NAME_UNKNOWN };
 
-/* What the caller knows of names: does @addr belong to plan->names[@name]? */
+/* What the caller knows of names. */
 struct name_view {
-	enum name_answer (*ask)(void *context, uint32_t name, const struct net_addr *addr);
+	/*
+	 * Does @addr belong to one of the @n names of the plan in @list (ascending)?
+	 * @which: NAME_YES: to which; NAME_UNKNOWN: which must be looked up, the last of them;
+	 *         NAME_NO: one whose look-up failed, or UINT32_MAX
+	 */
+	enum name_answer (*ask)(void *context, const uint32_t *list, size_t n,
+				const struct net_addr *addr, uint32_t *which);
 	void *context;
 };
 
@@ -26,7 +32,8 @@ struct verdict {
 	uint32_t label; /* index into plan.labels of the prefix that matched, or PREFIX_NO_LABEL */
 	uint32_t
 	    name; /* index of the name that matched, or (NEEDS_NAME) must be looked up; or UINT32_MAX */
-	bool embedded; /* decided by the IPv4 address inside a transition address */
+	bool embedded;   /* decided by the IPv4 address inside a transition address */
+	uint32_t failed; /* VERDICT_DENY: a name that could not be looked up, or UINT32_MAX */
 };
 
 /**
@@ -34,10 +41,18 @@ struct verdict {
  * @to: normal form (sockaddr_read); a transition address is judged twice and
  *      allowed only if both the IPv6 address and the IPv4 one inside are
  * @names: NULL: every name is NAME_UNKNOWN
- * A name whose answer is NAME_UNKNOWN stops the evaluation with NEEDS_NAME,
- * because a later rule must not decide what an earlier one may.
+ * A rule whose name is NAME_UNKNOWN leaves open what it would say: the answer is
+ * NEEDS_NAME, unless what decides behind it says the same (an allow list before
+ * `allow any` needs no look-up).
  */
 struct verdict decide_destination(const struct plan *plan, enum transport transport,
 				  const struct net_endpoint *to, const struct name_view *names);
+
+/**
+ * decide_names() - visit the names (of any kind of answer) that @to may depend on: those of the
+ * rules for its transport and port, up to the first that needs none.
+ */
+void decide_names(const struct plan *plan, enum transport transport, const struct net_endpoint *to,
+		  void (*visit)(void *context, uint32_t name), void *context);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/explain.h"
 
+#include "net/dns_message.h"
 #include "policy/print.h"
 #include "shared/base/errname.h"
 
@@ -102,6 +103,30 @@ void explain_verdict(const struct plan *plan, const struct verdict *verdict, FIL
 	fprintf(out, "%s: ", plan_location(plan, verdict->rule->loc, where, sizeof(where)));
 	print_rule(verdict->rule, out);
 	print_cause(plan, verdict, out);
+}
+
+bool explain_question(const struct plan *plan, const char *name, bool listed, FILE *out)
+{
+	bool reverse = name && (dns_name_is_below(name, "in-addr.arpa") ||
+				dns_name_is_below(name, "ip6.arpa"));
+	bool listed_only = plan->dns.word == DNS_WORD_LISTED_ONLY;
+	bool denies_reverse = plan->reverse_dns.word == REVERSE_DNS_DENY;
+	bool by_reverse = denies_reverse && (reverse || !listed_only);
+	bool refused = !name || (reverse && denies_reverse) || (listed_only && !listed);
+	const struct statement *decides = by_reverse && refused ? &plan->reverse_dns : &plan->dns;
+	char where[300];
+
+	fprintf(out, "%s  %s: %s", refused ? "deny ECONNREFUSED" : "allow",
+		plan_location(plan, decides->loc, where, sizeof(where)),
+		decides == &plan->reverse_dns ? "reverse-dns deny"
+		: listed_only                 ? "dns listed-only"
+					      : "dns any");
+	if (!name)
+		fputs("  (DNS over TCP is not seen, and questions are judged)", out);
+	else if (refused && decides == &plan->dns)
+		fputs("  (no rule lists this name)", out);
+	fputc('\n', out);
+	return !refused;
 }
 
 bool explain_sockopt(const struct plan *plan, int level, int option, FILE *out)

@@ -21,7 +21,7 @@ static const struct command commands[] = {
      command_check},
     {"print", "[--json] [SOURCE...]", "print a policy in normal form, with where each line is from",
      OPTION_JSON, command_print},
-    {"explain", "tcp://HOST:PORT|udp://HOST:PORT... | sockopt LEVEL OPTION",
+    {"explain", "tcp://HOST:PORT|udp://HOST:PORT... | dns NAME | sockopt LEVEL OPTION",
      "name the rule that decides; exit 1 if it refuses", 0, command_explain},
     {"filter", "[--calls] [--bytes FILE]", "print the seccomp program of a policy",
      OPTION_CALLS | OPTION_BYTES, command_filter},

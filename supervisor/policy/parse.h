@@ -39,6 +39,8 @@ enum claim {
 	CLAIM_NETLINK,
 	CLAIM_ASYNC,
 	CLAIM_DESCRIPTORS,
+	CLAIM_DNS,
+	CLAIM_REVERSE_DNS,
 	CLAIM_IDLE,
 	CLAIM_QUOTA, /* CLAIM_QUOTA + enum quota_kind */
 	CLAIMS = CLAIM_QUOTA + QUOTA_KINDS
@@ -109,7 +111,7 @@ int parse_prefix_add(struct policy_parser *parser, size_t set, struct source_loc
 /** parse_data_file() - the prefixes of `set ... file "NAME"`. */
 int parse_data_file(struct policy_parser *parser, size_t set, struct source_loc loc,
 		    const char *name);
-/** parse_host_name() - NULL if @host (lower case) is a host name, else what is wrong with it. */
+/** parse_host_fault() - NULL if @host (lower case) is a host name or a wildcard (*.example.com), else what is wrong with it. */
 const char *parse_host_fault(const char *host);
 /** parse_resolve_sets() - after the last file: includes known, no circles, prefixes searchable. */
 int parse_resolve_sets(struct policy_parser *parser);
@@ -125,6 +127,8 @@ int parse_unix(struct policy_parser *parser);
 int parse_netlink(struct policy_parser *parser);
 int parse_async(struct policy_parser *parser);
 int parse_descriptors(struct policy_parser *parser);
+int parse_dns(struct policy_parser *parser);
+int parse_reverse_dns(struct policy_parser *parser);
 int parse_idle(struct policy_parser *parser);
 int parse_quota(struct policy_parser *parser);
 /**

@@ -114,13 +114,16 @@ static const char *label_fault(const char *label, size_t size)
 const char *parse_host_fault(const char *host)
 {
 	const char *fault, *end;
+	bool wildcard;
 
-	if (strchr(host, '*'))
-		return "is a wildcard, which this version does not support; expected full host "
-		       "names";
 	if (strlen(host) > 253)
 		return "is longer than 253 characters";
-	if (!strchr(host, '.') && strcmp(host, "localhost"))
+	wildcard = !strncmp(host, "*.", 2);
+	host += wildcard ? 2 : 0;
+	if (strchr(host, '*'))
+		return "has a '*' that is not its whole first part; expected a wildcard such as "
+		       "*.example.com";
+	if (!wildcard && !strchr(host, '.') && strcmp(host, "localhost"))
 		return "is neither an address nor a host name; expected a name with a dot in it, "
 		       "an address or @SET";
 	for (const char *label = host;; label = end + 1) {

@@ -153,6 +153,13 @@ static bool has_exceptions(const struct draft *draft, size_t *members)
 	return found;
 }
 
+static int number_compare(const void *left, const void *right)
+{
+	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+
+	return (a > b) - (a < b);
+}
+
 static int finish_set(struct policy_parser *parser, size_t index)
 {
 	struct plan_set *set = parser->plan->sets[index];
@@ -165,6 +172,8 @@ static int finish_set(struct policy_parser *parser, size_t index)
 		return parse_fail(parser, set->loc,
 				  "nothing but exceptions; expected what they "
 				  "are taken out of");
+	if (set->n_names)
+		qsort(set->names, set->n_names, sizeof(*set->names), number_compare);
 	set->prefixes = prefix_set_new();
 	if (apart)
 		set->excluded = prefix_set_new();

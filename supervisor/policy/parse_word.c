@@ -18,6 +18,8 @@ void parse_set_builtins(struct plan *plan)
 	plan->netlink = (struct statement){NETLINK_NONE, EAFNOSUPPORT, builtin};
 	plan->async = (struct statement){ASYNC_ALLOW, ENOSYS, builtin};
 	plan->descriptors = (struct statement){DESCRIPTORS_DENY, EACCES, builtin};
+	plan->dns = (struct statement){DNS_WORD_ANY, ECONNREFUSED, builtin};
+	plan->reverse_dns = (struct statement){REVERSE_DNS_ALLOW, ECONNREFUSED, builtin};
 	plan->idle = (struct idle_limit){0, builtin};
 	for (int i = 0; i < QUOTA_KINDS; i++)
 		plan->quotas[i] = (struct quota){QUOTA_UNLIMITED, QUOTA_UNLIMITED, builtin};
@@ -25,8 +27,9 @@ void parse_set_builtins(struct plan *plan)
 
 int parse_claim(struct policy_parser *parser, enum claim claim, struct source_loc held)
 {
-	static const char *const names[] = {"listen", "bind",        "unix", "netlink",
-					    "async",  "descriptors", "idle"};
+	static const char *const names[] = {"listen",  "bind",        "unix",
+					    "netlink", "async",       "descriptors",
+					    "dns",     "reverse-dns", "idle"};
 	_Static_assert(sizeof(names) / sizeof(names[0]) == CLAIM_QUOTA, "one name per claim");
 	struct source_loc *seen = &parser->claims[claim];
 	bool is_quota = claim >= CLAIM_QUOTA;
@@ -92,6 +95,20 @@ int parse_descriptors(struct policy_parser *parser)
 
 	return parse_one_word(parser, CLAIM_DESCRIPTORS, words, DESCRIPTORS_DENY,
 			      &parser->plan->descriptors);
+}
+
+int parse_dns(struct policy_parser *parser)
+{
+	static const char *const words[] = {"any", "listed-only", NULL};
+
+	return parse_one_word(parser, CLAIM_DNS, words, -1, &parser->plan->dns);
+}
+
+int parse_reverse_dns(struct policy_parser *parser)
+{
+	static const char *const words[] = {"allow", "deny", NULL};
+
+	return parse_one_word(parser, CLAIM_REVERSE_DNS, words, -1, &parser->plan->reverse_dns);
 }
 
 static bool is_path_token(const struct lex_token *token)

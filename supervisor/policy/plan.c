@@ -71,6 +71,11 @@ char *plan_location(const struct plan *plan, struct source_loc loc, char *out, s
 	return out;
 }
 
+bool plan_judges_dns(const struct plan *plan)
+{
+	return plan->dns.word == DNS_WORD_LISTED_ONLY || plan->reverse_dns.word == REVERSE_DNS_DENY;
+}
+
 const struct sockopt_rule *plan_sockopt(const struct plan *plan, unsigned int call, int level,
 					int option)
 {

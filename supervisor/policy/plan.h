@@ -49,7 +49,7 @@ struct plan_set {
 	struct prefix_set *excluded;
 	struct plan_set **includes; /* other sets in it, borrowed; never in a circle */
 	size_t n_includes;
-	uint32_t *names; /* indices into plan.names: host names in it */
+	uint32_t *names; /* indices into plan.names, ascending: host names in it */
 	size_t n_names;
 };
 
@@ -92,6 +92,8 @@ enum unix_word { UNIX_NONE, UNIX_PAIR, UNIX_ALLOW };
 enum netlink_word { NETLINK_NONE, NETLINK_ROUTE_READ };
 enum async_word { ASYNC_ALLOW, ASYNC_DENY };
 enum descriptors_word { DESCRIPTORS_HANDOFF, DESCRIPTORS_SHARED, DESCRIPTORS_DENY };
+enum dns_word { DNS_WORD_ANY, DNS_WORD_LISTED_ONLY };
+enum reverse_dns_word { REVERSE_DNS_ALLOW, REVERSE_DNS_DENY };
 
 struct statement {
 	int word;  /* one of the enums above */
@@ -138,9 +140,10 @@ struct plan {
 	size_t n_sets;
 	struct plan_label *labels;
 	size_t n_labels;
-	char **names; /* host names in rules, lower case, without trailing dot, unique */
+	char **
+	    names; /* host names in rules, lower case, without trailing dot, unique; "*.example.com" is a wildcard */
 	size_t n_names;
-	struct statement listen, bind, unix_sockets, netlink, async, descriptors;
+	struct statement listen, bind, unix_sockets, netlink, async, descriptors, dns, reverse_dns;
 	struct idle_limit idle;
 	struct quota quotas[QUOTA_KINDS];
 	char **
@@ -149,6 +152,9 @@ struct plan {
 };
 
 void plan_free(struct plan *plan);
+
+/** plan_judges_dns() - are questions to name servers judged by `dns` or `reverse-dns`? */
+bool plan_judges_dns(const struct plan *plan);
 
 /** quota_name() - "connects", "bytes-sent"; @kind < QUOTA_KINDS. */
 const char *quota_name(enum quota_kind kind);

@@ -160,6 +160,7 @@ static int decide_probe(struct request *req, int denial)
 	if (rc == 1)
 		return CONNECT_WAITS_FOR_NAME;
 	req->verdict = udp;
+	req->why = NULL;
 	return denial;
 }
 
@@ -214,9 +215,12 @@ static void resume_connect(struct crew_worker *worker, struct op *op)
 		op_drop(op);
 		return;
 	}
-	rc = op->events == 0 ? carry_out(&op->req) : act(&op->req, &begun);
+	if (op->late)
+		rc = (int)request_deny_late(&op->req);
+	else
+		rc = op->events == 0 ? carry_out(&op->req) : act(&op->req, &begun);
 	if (rc == 1) {
-		if (!op->deadline_ns)
+		if (op->events == 0)
 			op->deadline_ns = socket_deadline(op->req.duplicate, SO_SNDTIMEO);
 		op->timeout_error = EINPROGRESS;
 		op_wait_again(op, EPOLLOUT);
@@ -242,7 +246,8 @@ static void connect_ip(struct request *req, const void *bytes, size_t size)
 		op_wait(req, NULL, EPOLLOUT, socket_deadline(req->duplicate, SO_SNDTIMEO),
 			EINPROGRESS, resume_connect);
 	else if (rc == 2)
-		op_wait(req, NULL, 0, 0, 0, resume_connect);
+		op_wait_name(req, NULL, req->verdict.name, clock_now_ns() + REQUEST_NAMES_NS,
+			     resume_connect);
 	else
 		request_answer(req, rc);
 }

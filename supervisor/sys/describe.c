@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sys/describe.h"
 
+#include "net/names.h"
 #include "policy/sockopt_names.h"
 #include "request.h"
 #include "shared/gae_sockets.h"
@@ -123,6 +124,12 @@ const char *describe_reason(const struct request *req, char *out, size_t room)
 		what = plan->names[verdict->name];
 	if (!because && !*what)
 		return NULL;
+	if (req->denied && verdict->failed < plan->n_names && req->sup->names) {
+		snprintf(out, room, "%s; %s: %s", because ? because : "refused",
+			 plan->names[verdict->failed],
+			 names_error(req->sup->names, verdict->failed));
+		return out;
+	}
 	snprintf(out, room, "%s%s%s%s%s", because ? because : "", *what && because ? " (" : "",
 		 what, *what && because ? ")" : "", verdict->embedded ? " [embedded IPv4]" : "");
 	return out;

@@ -345,8 +345,7 @@ static int place_handed(struct crew_worker *worker, struct request *req)
 
 	if (rc < 0)
 		return rc;
-	rc = (int)request_count(req, account_adopt(account, &caller, &claim->moved, false),
-				&none);
+	rc = (int)request_count(req, account_adopt(account, &caller, &claim->moved, false), &none);
 	if (rc < 0)
 		return rc;
 	rc = put(worker, req, claim->socket, req->fd, claim->cloexec);

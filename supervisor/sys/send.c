@@ -2,6 +2,9 @@
 /* #syscalls: getsockopt sendmsg */
 #include "sys/send.h"
 #include "crew.h"
+#include "dns_gate.h"
+#include "net/dns_message.h"
+#include "net/names.h"
 #include "notify.h"
 #include "send_job.h"
 #include "shared/base/compiler.h"
@@ -10,6 +13,8 @@
 #include "sys/control.h"
 #include "sys/dispatch.h"
 #include "sys/netlink.h"
+#include "sys/question.h"
+#include "sys/send_count.h"
 #include "sys/unix_path.h"
 
 #include <errno.h>
@@ -179,71 +184,7 @@ static int check_control(struct crew_worker *worker, struct request *req, struct
 	return 0;
 }
 
-/* --- counting --- */
-
-unsigned int send_count_datagrams(const struct request *req, struct send_job *job)
-{
-	unsigned int segment = control_segment(job->control, job->control_size, UDP_SEGMENT);
-	int option = 0;
-	socklen_t size = sizeof(option);
-
-	if (job->flags & MSG_MORE)
-		return 0;
-	if (segment == 0 && req->sup->may_segment &&
-	    getsockopt(req->duplicate, SOL_UDP, UDP_SEGMENT, &option, &size) == 0)
-		segment = (unsigned int)option;
-	if (segment == 0 || job->total <= segment)
-		return 1;
-	return (unsigned int)((job->total + segment - 1) / segment);
-}
-
-/*
- * Before it is sent: a datagram is asked for at the account, the SYN of a fast open as any
- * connect.  Return: 0 or -errno.
- */
-static long charge(struct request *req, struct send_job *job)
-{
-	struct account_caller caller = request_caller(req);
-	enum quota_kind spent = QUOTA_KINDS;
-
-	if (request_is_udp(req)) {
-		job->datagrams = send_count_datagrams(req, job);
-		return send_job_charge(req, job);
-	}
-	if (!job->fast_open || !job->has_name)
-		return 0;
-	return request_count(req, account_may_connect(req->sup->account, &caller, &spent), &spent);
-}
-
-/* A fast open was tried: where is it? */
-static void settle_connect(struct request *req, long rc)
-{
-	struct account_caller caller = request_caller(req);
-	struct sock_tuple tuple;
-	bool begun = rc >= 0 || rc == SEND_WAITS || rc == -EINPROGRESS || rc == -EAGAIN;
-
-	if (rc == -EALREADY || rc == -EISCONN)
-		account_not_connected(req->sup->account);
-	else if (begun && sock_tuple_of(req->duplicate, &req->dest.endpoint, &tuple) == 0)
-		account_connected(req->sup->account, &caller, &req->dest.endpoint, &tuple, false);
-	else
-		account_connected(req->sup->account, &caller, &req->dest.endpoint, NULL, true);
-}
-
-/* Return: as send_job_try(). */
-static long send_counted(struct crew_worker *worker, struct request *req, struct send_job *job,
-			 size_t loaded)
-{
-	bool connects = job->fast_open && job->has_name;
-	long rc = charge(req, job);
-
-	if (rc < 0)
-		return rc;
-	rc = send_job_try(worker, req, job, loaded);
-	if (connects)
-		settle_connect(req, rc);
-	return rc;
-}
+/* --- acting --- */
 
 static void resume_send(struct crew_worker *worker, struct op *op);
 
@@ -257,31 +198,60 @@ static long count_message(struct request *req, const struct send_job *job, long 
 	return target_write(req->tid, job->count_at, &length, sizeof(length)) < 0 ? -EFAULT : 1;
 }
 
+/* What waited for a name goes on: decided anew, and a question is looked at.  Return: as question_look(). */
+static int go_on(struct crew_worker *worker, struct op *op, size_t *loaded)
+{
+	struct request *req = &op->req;
+	struct send_job *job = op->job;
+	uint32_t name;
+	int rc;
+
+	if (op->late && !job->paced)
+		return (int)request_deny_late(req);
+	if (job->held) {
+		memcpy(worker->buffer, job->held, job->total);
+		*loaded = job->total;
+	}
+	if (job->paced)
+		return 0;
+	rc = request_decide(req, req->socket.type == SOCK_STREAM ? TRANSPORT_TCP : TRANSPORT_UDP);
+	if (rc == 0)
+		rc = question_look(worker, req, job, *loaded, &name);
+	else if (rc == 1)
+		name = req->verdict.name;
+	if (rc != 1)
+		return rc;
+	if (req->verdict.kind == VERDICT_ALLOW) {
+		job->paced = true;
+		op->deadline_ns = clock_now_ns() + QUESTION_PACE_NS;
+	}
+	op_wait_again_name(op, name);
+	return 1;
+}
+
 static void resume_send(struct crew_worker *worker, struct op *op)
 {
+	bool waited_for_name = op->events == 0;
+	size_t loaded = 0, before = op->job->sent;
 	long result = 0;
 
 	if (!notify_alive(op->req.sup->listener, op->req.id)) {
 		op_drop(op);
 		return;
 	}
-	if (op->events == 0) {
-		result = request_decide(
-		    &op->req, op->req.socket.type == SOCK_STREAM ? TRANSPORT_TCP : TRANSPORT_UDP);
-		if (result == 1) {
-			op_wait_again(op, 0);
-			return;
-		}
-	}
+	if (waited_for_name)
+		result = go_on(worker, op, &loaded);
+	if (result == 1)
+		return;
 	if (result == 0) {
-		size_t before = op->job->sent;
-
 		/* What waited for a name was not sent yet. */
-		result = op->events ? send_job_try(worker, &op->req, op->job, 0)
-				    : send_counted(worker, &op->req, op->job, 0);
+		result = waited_for_name ? send_counted(worker, &op->req, op->job, loaded)
+					 : send_job_try(worker, &op->req, op->job, 0);
 		if (result == SEND_WAITS) {
+			if (waited_for_name)
+				op->deadline_ns = socket_deadline(op->req.duplicate, SO_SNDTIMEO);
 			/* Writable, and yet nothing goes: a full receiver behind a local name. */
-			op->by_time = op->events && op->job->sent == before;
+			op->by_time = !waited_for_name && op->job->sent == before;
 			op->timeout_error = op->job->timeout_error;
 			op_wait_again(op, EPOLLOUT);
 			return;
@@ -292,10 +262,13 @@ static void resume_send(struct crew_worker *worker, struct op *op)
 	op_answer(op, result);
 }
 
-/* Moves the message to the heap and lets the loop wait.  @events: 0 for a name. */
-static void wait_for(struct request *req, struct send_job *job, uint32_t events)
+/*
+ * Moves the message to the heap and lets the loop wait for the socket, or for @name.
+ * @held: a datagram that keeps its bytes, NULL: anything else
+ */
+static void wait_for(struct request *req, struct send_job *job, uint32_t name, const void *held)
 {
-	struct send_job *kept = send_job_keep(job);
+	struct send_job *kept = held && !send_job_hold(job, held) ? NULL : send_job_keep(job);
 
 	if (!kept) {
 		send_job_settle(req, job, -ENOBUFS);
@@ -303,8 +276,25 @@ static void wait_for(struct request *req, struct send_job *job, uint32_t events)
 		request_answer(req, -ENOBUFS);
 		return;
 	}
-	op_wait(req, kept, events, socket_deadline(req->duplicate, SO_SNDTIMEO),
-		kept->timeout_error, resume_send);
+	if (name == NAMES_NONE)
+		op_wait(req, kept, EPOLLOUT, socket_deadline(req->duplicate, SO_SNDTIMEO),
+			kept->timeout_error, resume_send);
+	else
+		op_wait_name(req, kept, name,
+			     clock_now_ns() + (kept->paced ? QUESTION_PACE_NS : REQUEST_NAMES_NS),
+			     resume_send);
+}
+
+/* A question that waits for where it goes must be the same when it is looked at. */
+static const void *held_bytes(const struct crew_worker *worker, struct request *req,
+			      struct message *message)
+{
+	bool keeps = req->sup->dns && request_is_udp(req) && req->dest.endpoint.port == DNS_PORT &&
+		     message->loaded == message->job.total;
+
+	if (keeps && dns_gate_judges(req->sup->dns))
+		keeps = question_seal(req, &message->job);
+	return keeps ? worker->buffer : NULL;
 }
 
 #define SEND_IS_WAITING LONG_MIN
@@ -318,6 +308,7 @@ static long carry_out(struct crew_worker *worker, struct request *req, struct me
 		      bool may_wait)
 {
 	struct send_job *job = &message->job;
+	uint32_t name = NAMES_NONE;
 	long rc;
 
 	job->parts = message->parts;
@@ -329,7 +320,14 @@ static long carry_out(struct crew_worker *worker, struct request *req, struct me
 	if (rc == 0)
 		rc = decide(worker, req, message);
 	if (rc == 1 && may_wait) {
-		wait_for(req, job, 0);
+		wait_for(req, job, req->verdict.name, held_bytes(worker, req, message));
+		return SEND_IS_WAITING;
+	}
+	if (rc == 0)
+		rc = question_look(worker, req, job, message->loaded, &name);
+	if (rc == 1 && may_wait) {
+		job->paced = true;
+		wait_for(req, job, name, worker->buffer);
 		return SEND_IS_WAITING;
 	}
 	if (rc == 1)
@@ -337,7 +335,7 @@ static long carry_out(struct crew_worker *worker, struct request *req, struct me
 	if (rc == 0)
 		rc = send_counted(worker, req, job, message->loaded);
 	if (rc == SEND_WAITS && may_wait) {
-		wait_for(req, job, EPOLLOUT);
+		wait_for(req, job, NAMES_NONE, NULL);
 		return SEND_IS_WAITING;
 	}
 	if (rc == SEND_WAITS)

@@ -5,6 +5,7 @@
  * written to by the supervisor, which counts; any other file by the kernel.
  */
 #include "crew.h"
+#include "dns_gate.h"
 #include "notify.h"
 #include "send_job.h"
 #include "shared/base/compiler.h"
@@ -149,6 +150,9 @@ static long send_file(struct crew_worker *worker, struct request *req, struct so
 	ssize_t n;
 	int rc = source_open(worker, req, source);
 
+	/* Programs fall back to write(2), where a question is judged. */
+	if (rc == 0 && dns_gate_judges(req->sup->dns))
+		return -EINVAL;
 	if (rc < 0)
 		return rc;
 	n = pread(source->file, worker->buffer, count > DATAGRAM_MAX ? DATAGRAM_MAX : count,

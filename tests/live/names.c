@@ -1,176 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Look-ups against a dnsmasq of the test's own on a free loopback port. */
-#include "net/names.h"
-
-#include <arpa/inet.h>
-#include <criterion/criterion.h>
-#include <errno.h>
-#include <net/if.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-
-#define DEADLINE_S 20
-#define WAIT_MS 10000
-
-static struct net_addr address(const char *text)
-{
-	struct net_addr addr = {.family = strchr(text, ':') ? AF_INET6 : AF_INET};
-
-	cr_assert_eq(inet_pton(addr.family, text, addr.bytes), 1);
-	return addr;
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-/*
- * Tests run side by side and a free port is free only until somebody else takes it:
- * each test gets a loopback of its own where the system lets it.
- */
-static void own_loopback(void)
-{
-	struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP};
-	int fd;
-
-	if (unshare(CLONE_NEWNET) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
-		return;
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	cr_assert_eq(ioctl(fd, SIOCSIFFLAGS, &lo), 0);
-	close(fd);
-}
+#include "tests/live/names_fixture.h"
 
 TestSuite(names, .init = own_loopback);
-
-/* A UDP socket on a loopback port that was free. */
-static int udp_socket(uint16_t *port)
-{
-	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t size = sizeof(in);
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	cr_assert_eq(bind(fd, (struct sockaddr *)&in, sizeof(in)), 0);
-	cr_assert_eq(getsockname(fd, (struct sockaddr *)&in, &size), 0);
-	*port = ntohs(in.sin_port);
-	return fd;
-}
-
-struct server {
-	uint16_t port;
-	pid_t pid;
-	char text[32]; /* names_config.servers */
-};
-
-static bool server_accepts(const struct server *server)
-{
-	struct sockaddr_in in = {.sin_family = AF_INET,
-				 .sin_port = htons(server->port),
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool ok = connect(fd, (struct sockaddr *)&in, sizeof(in)) == 0;
-
-	close(fd);
-	return ok;
-}
-
-/* @options: NULL-terminated; .port is chosen where it is 0. */
-static void server_start(struct server *server, const char *const *options)
-{
-	const char *argv[64] = {"dnsmasq",
-				"--keep-in-foreground",
-				"--conf-file=/dev/null",
-				"--no-resolv",
-				"--no-hosts",
-				"--local=/test/",
-				"--bind-interfaces",
-				"--listen-address=127.0.0.1",
-				"--pid-file",
-				"--local-ttl=1",
-				getuid() == 0 ? "--user=root" : "--no-poll"};
-	int64_t deadline = now_ms() + WAIT_MS;
-	char port[32];
-	size_t n = 11;
-
-	if (system("PATH=$PATH:/usr/sbin command -v dnsmasq >/dev/null") != 0)
-		cr_skip_test("dnsmasq is not installed");
-	/* Below the ports that connect(2) takes by itself: a probe of a closed one could meet itself. */
-	if (!server->port)
-		server->port = (uint16_t)(10000 + getpid() % 20000);
-	snprintf(server->text, sizeof(server->text), "127.0.0.1:%u", server->port);
-	snprintf(port, sizeof(port), "--port=%u", server->port);
-	argv[n++] = port;
-	while (*options && n < 63)
-		argv[n++] = *options++;
-	server->pid = fork();
-	if (server->pid == 0) {
-		setenv("PATH", "/usr/sbin:/sbin:/usr/bin:/bin", 1);
-		execvp(argv[0], (char *const *)(uintptr_t)argv);
-		_exit(127);
-	}
-	while (!server_accepts(server)) {
-		cr_assert_eq(waitpid(server->pid, NULL, WNOHANG), 0, "dnsmasq ended");
-		cr_assert_lt(now_ms(), deadline, "dnsmasq does not answer");
-		sched_yield();
-	}
-}
-
-static void server_stop(struct server *server)
-{
-	kill(server->pid, SIGKILL);
-	waitpid(server->pid, NULL, 0);
-}
-
-#define SERVER(server, ...) server_start(server, (const char *const[]){__VA_ARGS__, NULL})
-
-static unsigned int reported;
-
-static void count_done(void *context, uint32_t name)
-{
-	cr_assert_eq(context, &reported);
-	cr_assert_lt(name, 2);
-	reported++;
-}
-
-static struct names *names_for(const char *servers, struct names_config config)
-{
-	static const char *const list[] = {"one.test", "two.test"};
-	struct names *names;
-
-	config.names = list;
-	config.n_names = 2;
-	config.servers = servers;
-	config.done = count_done;
-	config.context = &reported;
-	reported = 0;
-	names = names_new(&config);
-	cr_assert_not_null(names);
-	return names;
-}
-
-static enum names_answer ask(struct names *names, uint32_t name, const char *text)
-{
-	struct net_addr addr = address(text);
-
-	return names_ask(names, name, &addr);
-}
-
-static uint32_t of(struct names *names, const char *text)
-{
-	struct net_addr addr = address(text);
-
-	return names_of(names, &addr);
-}
 
 Test(names, finds_ipv4_and_ipv6_addresses, .timeout = DEADLINE_S)
 {
@@ -186,10 +17,10 @@ Test(names, finds_ipv4_and_ipv6_addresses, .timeout = DEADLINE_S)
 	cr_expect_eq(ask(names, 0, "2001:db8::1"), NAMES_YES);
 	cr_expect_eq(ask(names, 0, "192.0.2.2"), NAMES_NO);
 	cr_expect_eq(ask(names, 1, "192.0.2.2"), NAMES_UNKNOWN, "not asked for, not looked up");
-	cr_expect_eq(of(names, "192.0.2.1"), 0);
-	cr_expect_eq(of(names, "192.0.2.2"), UINT32_MAX);
+	cr_expect_str_eq(of(names, "192.0.2.1"), "one.test");
+	cr_expect_str_eq(of(names, "192.0.2.2"), "");
 	cr_expect_eq(names_wait(names, 1, WAIT_MS), 0);
-	cr_expect_eq(of(names, "192.0.2.2"), 1);
+	cr_expect_str_eq(of(names, "192.0.2.2"), "two.test");
 	cr_expect_str_eq(names_error(names, 1), "");
 	cr_expect_eq(reported, 2, "one report for each look-up");
 	cr_expect_eq(names_timeout_ms(names), -1, "nothing to wait for any more");
@@ -277,7 +108,7 @@ Test(names, sees_a_changed_record_after_its_time_and_keeps_the_old_one_for_the_g
 	cr_expect_eq(ask(names, 0, "192.0.2.1"), NAMES_YES, "grace");
 	for (; ask(names, 0, "192.0.2.1") == NAMES_YES; sched_yield())
 		cr_assert_lt(now_ms(), deadline, "the grace period ends");
-	cr_expect_eq(of(names, "192.0.2.1"), UINT32_MAX);
+	cr_expect_str_eq(of(names, "192.0.2.1"), "");
 	names_free(names);
 	server_stop(&server);
 }

@@ -46,7 +46,7 @@ static void connect_tcp(struct account *account, uint64_t cookie)
 	enum quota_kind spent;
 
 	cr_assert_eq(account_may_connect(account, &who, &spent), ACCOUNT_FINE);
-	account_connected(account, &who, &there, &tuple);
+	account_connected(account, &who, &there, &tuple, true);
 }
 
 static struct sock_end end_of(uint64_t cookie, uint64_t sent, uint64_t received)

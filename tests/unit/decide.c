@@ -193,10 +193,89 @@ Test(decide, a_transition_address_needs_both_answers)
 }
 
 /* Name number i has the answer context[i]. */
-static enum name_answer given(void *context, uint32_t name, const struct net_addr *addr)
+static enum name_answer given(void *context, const uint32_t *list, size_t n,
+			      const struct net_addr *addr, uint32_t *which)
+{
+	const enum name_answer *answers = context;
+	enum name_answer answer = NAME_NO;
+
+	(void)addr;
+	for (size_t i = 0; i < n; i++) {
+		if (answers[list[i]] == NAME_NO || answer == NAME_YES)
+			continue;
+		answer = answers[list[i]];
+		*which = list[i];
+	}
+	return answer;
+}
+
+/* A name whose look-up failed: number *@context. */
+static enum name_answer failing(void *context, const uint32_t *list, size_t n,
+				const struct net_addr *addr, uint32_t *which)
 {
 	(void)addr;
-	return ((const enum name_answer *)context)[name];
+	for (size_t i = 0; i < n; i++)
+		if (list[i] == *(const uint32_t *)context)
+			*which = list[i];
+	return NAME_NO;
+}
+
+Test(decide, a_name_need_not_be_known_where_what_decides_behind_it_says_the_same)
+{
+	static const char allow[] = "gae-policy 1\nallow tcp to a.example\nallow tcp to b.example\n"
+				    "deny tcp to 192.0.2.9\nallow tcp to any\n";
+	static const char deny[] = "gae-policy 1\ndeny tcp to a.example\n";
+	static const char other[] = "gae-policy 1\ndeny tcp to a.example errno EPERM\n";
+	static const char mixed[] = "gae-policy 1\nallow tcp to a.example\ndeny tcp to b.example\n"
+				    "allow tcp to any\n";
+
+	cr_expect_eq(kind(allow, TRANSPORT_TCP, "192.0.2.1", 80), VERDICT_ALLOW);
+	cr_expect_eq(kind(allow, TRANSPORT_TCP, "192.0.2.9", 80), VERDICT_NEEDS_NAME);
+	cr_expect_eq(kind(deny, TRANSPORT_TCP, "192.0.2.1", 80), VERDICT_DENY);
+	cr_expect_eq(kind(other, TRANSPORT_TCP, "192.0.2.1", 80), VERDICT_NEEDS_NAME);
+	cr_expect_eq(kind(mixed, TRANSPORT_TCP, "192.0.2.1", 80), VERDICT_NEEDS_NAME);
+}
+
+Test(decide, a_denial_says_which_name_could_not_be_looked_up)
+{
+	struct plan *plan = plan_of("gae-policy 1\nset s { b.example }\n"
+				    "allow tcp to { a.example @s }\nallow tcp to c.example\n");
+	uint32_t name = 0;
+	struct name_view view = {failing, &name};
+
+	for (name = 0; name < 3; name++) {
+		struct verdict verdict = ask_with(plan, TRANSPORT_TCP, "192.0.2.1", 1, &view);
+
+		cr_expect_eq(verdict.kind, VERDICT_DENY);
+		cr_expect_eq(verdict.failed, name);
+	}
+	cr_expect_eq(ask_with(plan, TRANSPORT_TCP, "192.0.2.1", 1, &view).failed, UINT32_MAX);
+	plan_free(plan);
+}
+
+static void note(void *context, uint32_t name)
+{
+	*(unsigned int *)context |= 1u << name;
+}
+
+Test(decide, the_names_that_a_destination_may_depend_on)
+{
+	struct plan *plan = plan_of("gae-policy 1\nallow tcp to a.example port 443\n"
+				    "allow udp to b.example\ndeny tcp to 10.0.0.0/8\n"
+				    "allow tcp to { c.example d.example }\nallow tcp to any\n"
+				    "allow tcp to e.example\n");
+	struct net_endpoint to = {.port = 443};
+	unsigned int seen = 0;
+
+	net_addr_parse("192.0.2.1", &to.addr);
+	decide_names(plan, TRANSPORT_TCP, &to, note, &seen);
+	cr_expect_eq(seen, 0xd, "a, c, d: %x", seen);
+	seen = 0;
+	net_addr_parse("10.0.0.1", &to.addr);
+	to.port = 80;
+	decide_names(plan, TRANSPORT_TCP, &to, note, &seen);
+	cr_expect_eq(seen, 0, "%x", seen);
+	plan_free(plan);
 }
 
 Test(decide, a_name_that_is_not_known_yet_stops_the_evaluation)

@@ -86,14 +86,52 @@ Test(names, nothing_is_known_or_looked_up_before_it_is_started)
 	static const char *const list[] = {"a.test"};
 	struct names *names = names_new(&(struct names_config){.names = list, .n_names = 1});
 	struct net_addr addr = {.family = AF_INET, .bytes = {192, 0, 2, 1}};
+	uint32_t name = 0, which;
+	char text[NAMES_TEXT_MAX];
 
 	cr_assert_not_null(names);
 	cr_expect_geq(names_fd(names), 0);
-	cr_expect_eq(names_ask(names, 0, &addr), NAMES_UNKNOWN);
-	cr_expect_eq(names_of(names, &addr), UINT32_MAX);
+	cr_expect_eq(names_ask(names, &name, 1, &addr, &which), NAMES_UNKNOWN);
+	cr_expect_eq(which, 0);
+	cr_expect_null(names_of(names, &addr, text));
 	cr_expect_eq(names_timeout_ms(names), -1);
 	cr_expect_str_eq(names_error(names, 0), "");
 	names_run(names);
 	names_free(names);
 	names_free(NULL);
+}
+
+/* The search list of a resolv.conf with @text, as words. */
+static const char *search(const char *text)
+{
+	char list[NAMES_SEARCH_MAX][NAMES_TEXT_MAX];
+	char path[] = "/tmp/gae-resolv-XXXXXX";
+	static char out[NAMES_SEARCH_MAX * NAMES_TEXT_MAX];
+	int fd = mkstemp(path);
+	size_t n;
+
+	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+	n = names_system_search(path, list);
+	unlink(path);
+	out[0] = '\0';
+	for (size_t i = 0; i < n; i++)
+		strcat(strcat(out, i ? " " : ""), list[i]);
+	return out;
+}
+
+Test(names_system_search, the_last_line_holds_in_lower_case_without_dots)
+{
+	cr_expect_str_eq(search("search A.example. b.example\n"), "a.example b.example");
+	cr_expect_str_eq(search("domain old.example\nsearch\tnew.example  x.example\n"),
+			 "new.example x.example");
+	cr_expect_str_eq(search("searching a.example\n search b.example\n#search c\nsearch\n"), "");
+	cr_expect_str_eq(search("search .\nnameserver 192.0.2.1\n"), "");
+	cr_expect_eq(names_system_search("/nonexistent", NULL), 0);
+}
+
+Test(names_system_search, keeps_sixteen)
+{
+	cr_expect_str_eq(search("search a b c d e f g h i j k l m n o p q r\n"),
+			 "a b c d e f g h i j k l m n o p");
 }
