@@ -41,6 +41,7 @@ PROJECT_CFLAGS := -std=c11 -fPIE -pthread -fno-strict-overflow -fno-delete-null-
 PROJECT_LDFLAGS := -pie -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code -Wl,--as-needed
 
 LIBS_CAP := $(shell $(PKG_CONFIG) --libs libcap 2>/dev/null || echo -lcap)
+LIBS_YAML := $(shell $(PKG_CONFIG) --libs yaml-0.1 2>/dev/null || echo -lyaml)
 LIBS_SQLITE := $(shell $(PKG_CONFIG) --libs sqlite3 2>/dev/null || echo -lsqlite3)
 LIBS_CARES := $(shell $(PKG_CONFIG) --libs libcares 2>/dev/null || echo -lcares)
 
@@ -61,7 +62,7 @@ PROGRAMS := $(BUILD)/gae-run $(BUILD)/gae-supervisor $(BUILD)/gae-policy
 all: $(PROGRAMS)
 
 $(BUILD)/gae-run: $(call obj,launcher/main.c $(LAUNCHER) $(SHARED))
-$(BUILD)/gae-run: LIBS = $(LIBS_CAP)
+$(BUILD)/gae-run: LIBS = $(LIBS_YAML) $(LIBS_CAP)
 $(BUILD)/gae-supervisor: $(call obj,supervisor/main.c $(SUPERVISOR) $(RECORDS) $(ENGINE) $(SHARED))
 $(BUILD)/gae-supervisor: LIBS = $(LIBS_CARES) $(LIBS_SQLITE) $(LIBS_CAP)
 $(BUILD)/gae-policy: $(call obj,supervisor/policy/gae_policy.c $(ENGINE) $(SHARED))
@@ -96,7 +97,7 @@ $(BUILD)/tests/unit $(BUILD)/tests/live:
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(PROJECT_CFLAGS) $(LDFLAGS) $(PROJECT_LDFLAGS) -o $@ $^ \
-		-lcriterion $(LIBS_CARES) $(LIBS_SQLITE) $(LIBS_CAP) -lseccomp
+		-lcriterion $(LIBS_CARES) $(LIBS_SQLITE) $(LIBS_YAML) $(LIBS_CAP) -lseccomp
 
 # --- small programs of the tests, one file each: tests/programs/NAME.c -> build/tests/programs/NAME ---
 TEST_PROGRAMS := $(patsubst tests/programs/%.c,$(BUILD)/tests/programs/%,$(call src,tests/programs))
@@ -117,7 +118,7 @@ bench-programs: $(BENCHES)
 $(BENCHES): $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIBRARY)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(PROJECT_CFLAGS) $(LDFLAGS) $(PROJECT_LDFLAGS) -o $@ $^ $(LIBS_CARES) $(LIBS_SQLITE) $(LIBS_CAP)
+	$(Q)$(CC) $(CFLAGS) $(PROJECT_CFLAGS) $(LDFLAGS) $(PROJECT_LDFLAGS) -o $@ $^ $(LIBS_CARES) $(LIBS_SQLITE) $(LIBS_YAML) $(LIBS_CAP)
 
 # --- fuzz targets: tests/fuzz/NAME.c, clang's libFuzzer, corpus in tests/fuzz/corpus/NAME ---
 # All of it in build-fuzz, with clang and flags of its own, whatever this make was called with.
@@ -128,7 +129,7 @@ ifeq ($(BUILD),build-fuzz)
 fuzzers: $(FUZZERS)
 $(FUZZERS): build-fuzz/%: build-fuzz/obj/tests/fuzz/%.o $(LIBRARY)
 	$(call say,FUZZ,$@)
-	$(Q)$(CC) $(CFLAGS) $(PROJECT_CFLAGS) $(PROJECT_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_CARES) $(LIBS_SQLITE) $(LIBS_CAP)
+	$(Q)$(CC) $(CFLAGS) $(PROJECT_CFLAGS) $(PROJECT_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_CARES) $(LIBS_SQLITE) $(LIBS_YAML) $(LIBS_CAP)
 else
 fuzzers:
 	+$(Q)$(MAKE) --no-print-directory BUILD=build-fuzz CC=clang CFLAGS='-O1 -g' \

@@ -10,7 +10,8 @@ _gae_run()
 			((i++))
 			break
 			;;
-		-p | -a | --policy | --app | --trace | --trace-format | --keep-cap) ((i += 2)) ;;
+		-p | -a | --policy | --app | --trace | --trace-format | --keep-cap | --config | --app-yaml | \
+			--urlfetch-deadline) ((i += 2)) ;;
 		-*) ((i++)) ;;
 		*) break ;;
 		esac
@@ -20,13 +21,14 @@ _gae_run()
 		return
 	fi
 	case $prev in
-	-p | --policy | --trace) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	-p | --policy | --trace | --config) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	--trace-format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur") ;;
-	-a | --app | --keep-cap) ;;
+	--app-yaml) mapfile -t COMPREPLY < <(compgen -W 'auto none' -- "$cur") ;;
+	-a | --app | --keep-cap | --urlfetch-deadline) ;;
 	*)
 		if [[ $cur == -* && ${COMP_WORDS[COMP_CWORD - 1]} != -- ]]; then
 			mapfile -t COMPREPLY < <(compgen -W '--policy --app --verbose --quiet --trace
-				--trace-format --keep-cap --check --version --help' -- "$cur")
+				--trace-format --config --app-yaml --urlfetch-deadline --keep-cap --check --version --help' -- "$cur")
 		else
 			mapfile -t COMPREPLY < <(compgen -c -- "$cur")
 		fi

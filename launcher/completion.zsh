@@ -7,6 +7,9 @@ _arguments -S -A '-*' \
 	{-q,--quiet}'[print no warnings]' \
 	'--trace[append each decision to a file]:file:_files' \
 	'--trace-format[how decisions are written]:format:(text json)' \
+	'--config[take variables and name from an app.yaml]:file:_files' \
+	'--app-yaml[look for ./app.yaml]:word:(auto none)' \
+	'--urlfetch-deadline[seconds of a URL Fetch]:seconds:' \
 	'*--keep-cap[keep a capability]:capability:' \
 	'--check[say what this kernel offers]' \
 	'--version[print the version]' \
