@@ -38,6 +38,7 @@ enum claim {
 	CLAIM_UNIX,
 	CLAIM_NETLINK,
 	CLAIM_ASYNC,
+	CLAIM_HTTP,
 	CLAIM_IDLE,
 	CLAIM_QUOTA, /* CLAIM_QUOTA + enum quota_kind */
 	CLAIMS = CLAIM_QUOTA + QUOTA_KINDS
@@ -123,6 +124,7 @@ int parse_bind(struct policy_parser *parser);
 int parse_unix(struct policy_parser *parser);
 int parse_netlink(struct policy_parser *parser);
 int parse_async(struct policy_parser *parser);
+int parse_http(struct policy_parser *parser);
 int parse_idle(struct policy_parser *parser);
 int parse_quota(struct policy_parser *parser);
 /**

@@ -17,6 +17,7 @@ void parse_set_builtins(struct plan *plan)
 	plan->unix_sockets = (struct statement){UNIX_NONE, EAFNOSUPPORT, builtin};
 	plan->netlink = (struct statement){NETLINK_NONE, EAFNOSUPPORT, builtin};
 	plan->async = (struct statement){ASYNC_ALLOW, ENOSYS, builtin};
+	plan->http = (struct statement){HTTP_AUTO, EACCES, builtin};
 	plan->idle = (struct idle_limit){0, builtin};
 	for (int i = 0; i < QUOTA_KINDS; i++)
 		plan->quotas[i] = (struct quota){QUOTA_UNLIMITED, QUOTA_UNLIMITED, builtin};
@@ -24,7 +25,8 @@ void parse_set_builtins(struct plan *plan)
 
 int parse_claim(struct policy_parser *parser, enum claim claim, struct source_loc held)
 {
-	static const char *const names[] = {"listen", "bind", "unix", "netlink", "async", "idle"};
+	static const char *const names[] = {"listen", "bind", "unix", "netlink",
+					    "async",  "http", "idle"};
 	_Static_assert(sizeof(names) / sizeof(names[0]) == CLAIM_QUOTA, "one name per claim");
 	struct source_loc *seen = &parser->claims[claim];
 	bool is_quota = claim >= CLAIM_QUOTA;
@@ -82,6 +84,13 @@ int parse_async(struct policy_parser *parser)
 	static const char *const words[] = {"allow", "deny", NULL};
 
 	return parse_one_word(parser, CLAIM_ASYNC, words, ASYNC_DENY, &parser->plan->async);
+}
+
+int parse_http(struct policy_parser *parser)
+{
+	static const char *const words[] = {"auto", "sockets", "urlfetch", NULL};
+
+	return parse_one_word(parser, CLAIM_HTTP, words, -1, &parser->plan->http);
 }
 
 static bool is_path_token(const struct lex_token *token)

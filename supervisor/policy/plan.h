@@ -91,6 +91,7 @@ enum bind_word { BIND_DENY, BIND_EPHEMERAL, BIND_ANY };
 enum unix_word { UNIX_NONE, UNIX_PAIR, UNIX_ALLOW };
 enum netlink_word { NETLINK_NONE, NETLINK_ROUTE_READ };
 enum async_word { ASYNC_ALLOW, ASYNC_DENY };
+enum http_word { HTTP_AUTO, HTTP_SOCKETS, HTTP_URLFETCH };
 
 struct statement {
 	int word;  /* one of the enums above */
@@ -139,7 +140,7 @@ struct plan {
 	size_t n_labels;
 	char **names; /* host names in rules, lower case, without trailing dot, unique */
 	size_t n_names;
-	struct statement listen, bind, unix_sockets, netlink, async;
+	struct statement listen, bind, unix_sockets, netlink, async, http;
 	struct idle_limit idle;
 	struct quota quotas[QUOTA_KINDS];
 	char **

@@ -14,8 +14,9 @@ static const char *const bind_words[] = {"deny", "ephemeral", "any"};
 static const char *const unix_words[] = {"none", "pair", "allow"};
 static const char *const netlink_words[] = {"none", "route-read"};
 static const char *const async_words[] = {"allow", "deny"};
+static const char *const http_words[] = {"auto", "sockets", "urlfetch"};
 _Static_assert(LISTEN_ALLOW == 1 && BIND_ANY == 2 && UNIX_ALLOW == 2 && NETLINK_ROUTE_READ == 1 &&
-		   ASYNC_DENY == 1,
+		   ASYNC_DENY == 1 && HTTP_URLFETCH == 2,
 	       "the words above are in the order of their enums");
 
 void print_statements(const struct plan *plan, struct print_statement out[PRINT_STATEMENTS])
@@ -30,6 +31,7 @@ void print_statements(const struct plan *plan, struct print_statement out[PRINT_
 					  &plan->netlink, false};
 	out[4] = (struct print_statement){"async", async_words[plan->async.word], &plan->async,
 					  plan->async.word == ASYNC_DENY};
+	out[5] = (struct print_statement){"http", http_words[plan->http.word], &plan->http, false};
 }
 
 size_t print_set_prefixes(const struct plan_set *set)

@@ -19,13 +19,13 @@ void print_rule(const struct rule *rule, FILE *out);
 /** print_sockopt() - `sockopt SOL_SOCKET SO_ERROR get pass`, without newline. */
 void print_sockopt(const struct sockopt_rule *rule, FILE *out);
 
-/* The five one-word statements in the order in which they are printed. */
+/* The six one-word statements in the order in which they are printed. */
 struct print_statement {
 	const char *name, *word;
 	const struct statement *statement;
 	bool has_errno; /* the word may be followed by an errno */
 };
-#define PRINT_STATEMENTS 5
+#define PRINT_STATEMENTS 6
 void print_statements(const struct plan *plan, struct print_statement out[PRINT_STATEMENTS]);
 
 /** print_set_prefixes() - prefixes in a set, those of sets in it left out. */
