@@ -164,7 +164,12 @@ static struct flow *flow_of(struct account *account, const struct account_caller
 
 	if (flow)
 		return flow;
-	if (account->names) {
+	if (caller->host && *caller->host) {
+		/* Flows live as long as the program, and there are FLOWS_MAX of them at most. */
+		char *copy = account->flows.n < FLOWS_MAX ? strdup(caller->host) : NULL;
+
+		host = copy ? copy : "";
+	} else if (account->names) {
 		uint32_t name = names_of(account->names, &to->addr);
 
 		if (name != UINT32_MAX)
@@ -321,6 +326,20 @@ void account_connected(struct account *account, const struct account_caller *cal
 		socket->interval_ns = 0;
 		account_schedule(account, socket, socket->used_ns);
 		account->dirty = true;
+	}
+	pthread_mutex_unlock(&account->lock);
+}
+
+void account_placed(struct account *account, uint64_t cookie, const struct sock_tuple *tuple)
+{
+	struct account_socket *socket;
+
+	pthread_mutex_lock(&account->lock);
+	socket = account_find(account, cookie);
+	if (socket) {
+		socket->has_tuple = true;
+		socket->tuple = *tuple;
+		account_schedule(account, socket, clock_now_ns());
 	}
 	pthread_mutex_unlock(&account->lock);
 }

@@ -16,6 +16,7 @@ struct loop;
 struct names;
 struct plan;
 struct trace;
+struct urlfetch;
 struct window;
 
 /* What all parts of one supervisor process share; set up by main before the program runs, then read only. */
@@ -23,12 +24,13 @@ struct supervisor {
 	int listener;
 	struct plan *plan;
 	struct filter_spec *spec;
-	struct trace *trace;     /* NULL: no trace */
-	struct names *names;     /* NULL: the policy has no host names */
-	struct window *window;   /* where UDP sockets live */
-	struct account *account; /* what the program's sockets carry */
-	struct keeper *keeper;   /* looks after them */
-	struct clerk *clerk;     /* writes it down */
+	struct trace *trace;       /* NULL: no trace */
+	struct names *names;       /* NULL: the policy has no host names */
+	struct window *window;     /* where UDP sockets live */
+	struct account *account;   /* what the program's sockets carry */
+	struct keeper *keeper;     /* looks after them */
+	struct clerk *clerk;       /* writes it down */
+	struct urlfetch *urlfetch; /* NULL: HTTP goes by sockets */
 	struct crew *crew;
 	struct loop *loop;
 
