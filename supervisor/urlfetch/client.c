@@ -88,6 +88,16 @@ bool client_is_full(const struct client *client)
 	return client->out_end - client->out_at >= CLIENT_OUT_LIMIT;
 }
 
+bool client_has_room(const struct client *client)
+{
+	return client->out_end - client->out_at < CLIENT_OUT_LIMIT / 2;
+}
+
+bool client_has_input(const struct client *client)
+{
+	return client->in_at < client->in_end || client->end_of_input;
+}
+
 /* All of the answer is sent: the next request, or the end. */
 static void finish_answer(struct client *client)
 {
@@ -137,6 +147,8 @@ bool client_flush(struct client *client)
 		read_requests(client);
 	} while (client->state == CLIENT_ANSWERED && client->out_at < client->out_end &&
 		 client->out_at == 0);
+	if (client->fetch)
+		fetch_resume(client->fetch);
 	client_watch(client);
 	return true;
 }
@@ -309,22 +321,12 @@ static void run_input(struct client *client)
 		return;
 	if (client->state == CLIENT_READING)
 		read_requests(client);
-	else if (client->state == CLIENT_SERVED && client->fetch)
-		fetch_resume(client->fetch);
 	if (client->end_of_input &&
 	    (client->state == CLIENT_READING || client->state == CLIENT_CLOSING)) {
 		client_free(client);
 		return;
 	}
 	client_flush(client);
-}
-
-static void run_output(struct client *client)
-{
-	if (!client_flush(client))
-		return;
-	if (client->fetch && !client_is_full(client))
-		fetch_resume(client->fetch);
 }
 
 static void client_run(struct source *source, uint32_t events)
@@ -338,7 +340,7 @@ static void client_run(struct source *source, uint32_t events)
 	} else if (events & EPOLLIN) {
 		run_input(client);
 	} else {
-		run_output(client);
+		client_flush(client);
 	}
 }
 

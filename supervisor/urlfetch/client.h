@@ -87,6 +87,12 @@ bool client_flush(struct client *client);
 /** client_is_full() - too much of the answer waits for the client. */
 bool client_is_full(const struct client *client);
 
+/** client_has_room() - so much of it was taken that libcurl may go on. */
+bool client_has_room(const struct client *client);
+
+/** client_has_input() - client_read_body() has something to say. */
+bool client_has_input(const struct client *client);
+
 /** client_done() - the answer is complete in the output, and the fetch over. */
 void client_done(struct client *client);
 

@@ -62,7 +62,7 @@ static int start(struct fetch *fetch)
 
 	fetch_answer_reset(fetch);
 	fetch->refused = 0;
-	fetch->waits = fetch->paused = false;
+	fetch->waits = fetch->waits_body = fetch->waits_room = false;
 	fetch->retry_ns = 0;
 	fetch->easy = fetch_easy_take(fetch->gateway);
 	if (fetch->easy && fetch_easy_set(fetch, now) == 0 &&
@@ -140,9 +140,12 @@ struct fetch *fetch_begin(struct client *client)
 
 void fetch_resume(struct fetch *fetch)
 {
-	if (!fetch->running || !fetch->paused)
+	bool body = fetch->waits_body && client_has_input(fetch->client);
+	bool room = fetch->waits_room && client_has_room(fetch->client);
+
+	if (!fetch->running || (!body && !room))
 		return;
-	fetch->paused = false;
+	fetch->waits_body = fetch->waits_room = false;
 	curl_easy_pause(fetch->easy, CURLPAUSE_CONT);
 }
 

@@ -26,7 +26,8 @@ struct fetch {
 	CURL *easy;
 	struct curl_slist *headers;
 	bool running; /* in the multi handle */
-	bool paused;  /* libcurl waits: for the body, or for the client to take the answer */
+	bool waits_body,
+	    waits_room; /* libcurl waits: for the body, or for the client to take the answer */
 	bool only_connects;
 	bool follows;
 	bool has_body;

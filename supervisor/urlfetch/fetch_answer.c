@@ -181,7 +181,7 @@ size_t fetch_on_body(char *data, size_t one, size_t size, void *context)
 	if (fetch->swallow)
 		return size;
 	if (client_is_full(fetch->client)) {
-		fetch->paused = true;
+		fetch->waits_room = true;
 		return CURL_WRITEFUNC_PAUSE;
 	}
 	fetch->in_read += size;

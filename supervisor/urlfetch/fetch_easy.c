@@ -100,7 +100,7 @@ static size_t on_read(char *out, size_t size, size_t n, void *context)
 	ssize_t got = client_read_body(fetch->client, out, size * n);
 
 	if (got == -EAGAIN) {
-		fetch->paused = true;
+		fetch->waits_body = true;
 		return CURL_READFUNC_PAUSE;
 	}
 	if (got < 0)

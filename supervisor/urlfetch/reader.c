@@ -65,6 +65,7 @@ void reader_next(struct reader *reader)
 	reader->why = NULL;
 	reader->body_read = 0;
 	reader->head_size = 0;
+	reader->line_ends = 0;
 	reader->request.n_fields = 0;
 	llhttp_init(&reader->parser, HTTP_REQUEST, &settings);
 	reader->parser.data = reader;
@@ -348,26 +349,22 @@ static void finish_head(struct reader *reader)
 		reader_fail(reader, BAD_REQUEST, "a body whose length is not clear");
 }
 
-/* How many of the new bytes belong to the head; @complete: the empty line is among them. */
-static size_t find_end(const struct reader *reader, const char *bytes, size_t size, bool *complete)
+/*
+ * How many of the new bytes belong to the head; @complete: the empty line is among them.  One that
+ * ends in a bare LF, which is refused, is an end as well.
+ */
+static size_t find_end(struct reader *reader, const char *bytes, size_t size, bool *complete)
 {
-	size_t have = reader->head_size, matched = 0;
+	size_t i = 0;
 
-	/* The last three bytes may be the beginning of CR LF CR LF, or, not allowed but an end, LF LF. */
-	for (size_t i = have > 3 ? have - 3 : 0; i < have + size; i++) {
-		char c = i < have ? reader->head[i] : bytes[i - have];
-
-		if (c == '\n')
-			matched++;
-		else if (c != '\r')
-			matched = 0;
-		if (matched < 2 || i < have)
-			continue;
-		*complete = true;
-		return i - have + 1;
+	for (; i < size && reader->line_ends < 2; i++) {
+		if (bytes[i] == '\n')
+			reader->line_ends++;
+		else if (bytes[i] != '\r')
+			reader->line_ends = 0;
 	}
-	*complete = false;
-	return size;
+	*complete = reader->line_ends == 2;
+	return i;
 }
 
 size_t reader_head(struct reader *reader, const char *bytes, size_t size)

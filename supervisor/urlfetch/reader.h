@@ -56,6 +56,7 @@ struct reader {
 	char *out; /* where reader_body() puts what it decodes */
 	size_t out_used;
 	size_t head_size;
+	unsigned int line_ends; /* one behind the other at the end of what is collected */
 	char head[READER_HEAD_MAX + 1];
 };
 
