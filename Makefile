@@ -113,7 +113,7 @@ $(LIBRARY): $(call obj,$(SUPERVISOR) $(RECORDS) $(ENGINE) $(URLFETCH) $(SHARED) 
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 # What tests a part that is left out is left out as well.
-LEFT_OUT := $(if $(HAVE_URLFETCH),,tests/unit/urlfetch%.c tests/fuzz/http_request.c tests/fuzz/client_hello.c)
+LEFT_OUT := $(if $(HAVE_URLFETCH),,tests/unit/urlfetch%.c tests/fuzz/http_request.c tests/fuzz/client_hello.c tests/bench/fetch.c)
 TEST_LIB := $(call src,tests/lib)
 $(BUILD)/tests/unit: $(call obj,$(filter-out $(LEFT_OUT),$(call src,tests/unit)) $(TEST_LIB)) $(LIBRARY)
 $(BUILD)/tests/live: $(call obj,$(call src,tests/live) $(TEST_LIB)) $(LIBRARY)
@@ -136,7 +136,7 @@ $(BUILD)/tests/programs/%: tests/programs/%.c $(BUILD)/flags
 $(BUILD)/tests/programs/fake_supervisor: $(call obj,$(SHARED))
 
 # --- benchmarks of one part in-process: tests/bench/NAME.c -> build/tests/bench/NAME ---
-BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(call src,tests/bench))
+BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(filter-out $(LEFT_OUT),$(call src,tests/bench)))
 .PHONY: bench-programs
 bench-programs: $(BENCHES)
 $(BENCHES): $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIBRARY)

@@ -60,7 +60,11 @@ void client_watch(struct client *client)
 	if (client->state == CLIENT_READING || client->state == CLIENT_CLOSING ||
 	    (client->state == CLIENT_SERVED && client->reader.state == READER_BODY))
 		events |= room ? EPOLLIN : 0;
-	gateway_watch(client->gateway, &client->source, events);
+	if (client->state == CLIENT_SERVED && client->reader.state == READER_DONE &&
+	    !client->unwanted)
+		gateway_relax(client->gateway, &client->source, events);
+	else
+		gateway_watch(client->gateway, &client->source, events);
 }
 
 /* --- output --- */
@@ -261,7 +265,7 @@ static void begin_request(struct client *client)
 	struct reader *reader = &client->reader;
 	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
-	client->answered = client->close_then = false;
+	client->answered = client->close_then = client->unwanted = false;
 	if (reader->state == READER_FAILED) {
 		refuse(client);
 		return;
@@ -337,6 +341,11 @@ static void client_run(struct source *source, uint32_t events)
 		tunnel_run_client(client->tunnel, events);
 	} else if (events & (EPOLLHUP | EPOLLERR)) {
 		client_free(client);
+	} else if (events & EPOLLIN && client->state == CLIENT_SERVED &&
+		   client->reader.state != READER_BODY) {
+		/* The next request while this one is served: from now on we do not listen until it is its turn. */
+		client->unwanted = true;
+		client_flush(client);
 	} else if (events & EPOLLIN) {
 		run_input(client);
 	} else {

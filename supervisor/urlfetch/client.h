@@ -44,6 +44,7 @@ struct client {
 	enum client_state state;
 	uint64_t deadline_ns;
 	bool end_of_input;
+	bool unwanted;   /* input came that has to wait */
 	bool answered;   /* the answer's head is in .out */
 	bool close_then; /* the connection ends with this answer */
 	bool chunked_out, counts_out;

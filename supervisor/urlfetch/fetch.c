@@ -38,12 +38,30 @@ static void stop(struct fetch *fetch)
 	fetch->headers = NULL;
 }
 
+/* A fetch is large: the next request takes it over. */
+static struct fetch *fetch_new(struct gateway *gateway)
+{
+	if (gateway->n_spare_fetches > 0)
+		return gateway->spare_fetches[--gateway->n_spare_fetches];
+	return malloc(sizeof(struct fetch));
+}
+
+static void fetch_keep(struct fetch *fetch)
+{
+	struct gateway *gateway = fetch->gateway;
+
+	if (gateway->n_spare_fetches < GATEWAY_SPARE_MAX)
+		gateway->spare_fetches[gateway->n_spare_fetches++] = fetch;
+	else
+		free(fetch);
+}
+
 void fetch_end(struct fetch *fetch)
 {
 	if (!fetch)
 		return;
 	stop(fetch);
-	free(fetch);
+	fetch_keep(fetch);
 }
 
 /* Answers with an error and frees the fetch. */
@@ -111,7 +129,7 @@ static int set_url(struct fetch *fetch, const struct rules_url *url, const char 
 struct fetch *fetch_begin(struct client *client)
 {
 	const struct reader_request *request = &client->reader.request;
-	struct fetch *fetch = malloc(sizeof(*fetch));
+	struct fetch *fetch = fetch_new(client->gateway);
 	struct rules_url url = request->url;
 	const char *why;
 	int status;
@@ -234,6 +252,8 @@ void fetch_done(struct fetch *fetch, CURLcode code)
 	char text[512];
 	int status;
 
+	if (code == CURLE_OK && (fetch->broken || fetch->bad_answer))
+		code = CURLE_WRITE_ERROR;
 	if (code == CURLE_OK && !fetch->only_connects && fetch->swallow) {
 		status = follow(fetch, &why);
 		if (status)

@@ -38,18 +38,19 @@ struct fetch {
 	unsigned int redirects;
 	uint64_t deadline_ns, retry_ns;
 	struct rules_url url; /* of the current request; .path inside .text */
-	char text[RULES_URL_MAX + 16];
 	/* Refused on the way: status for the client, 0: not. */
 	int refused;
-	char why[900];
 	/* The answer. */
 	int status;
-	bool head_done, swallow, chunked_in, bad_answer;
+	bool head_done, swallow, chunked_in, bad_answer, broken;
 	int64_t in_length; /* -1: not known */
 	uint64_t in_read;
 	size_t lines_size;
+	/* From here on nothing is cleared for a new request. */
 	char lines[32 << 10]; /* the headers that come in, CRLF-terminated */
 	char reason[64];
+	char why[900];
+	char text[RULES_URL_MAX + 16];
 };
 
 /** fetch_begin() - serve the client's request.  Return: NULL: it was answered with an error already, or there is no memory. */

@@ -10,7 +10,8 @@
 void fetch_answer_reset(struct fetch *fetch)
 {
 	fetch->status = 0;
-	fetch->head_done = fetch->swallow = fetch->chunked_in = fetch->bad_answer = false;
+	fetch->head_done = fetch->swallow = fetch->chunked_in = fetch->bad_answer = fetch->broken =
+	    false;
 	fetch->in_length = -1;
 	fetch->in_read = 0;
 	fetch->lines_size = 0;
@@ -185,11 +186,11 @@ size_t fetch_on_body(char *data, size_t one, size_t size, void *context)
 		return CURL_WRITEFUNC_PAUSE;
 	}
 	fetch->in_read += size;
-	if (fetch->in_read > RULES_IN_MAX) {
+	if (fetch->in_read > RULES_IN_MAX)
 		fetch_refuse(fetch, 502, "the answer is larger than 32 MB");
-		return 0;
-	}
-	return put_body(fetch->client, data, size) < 0 ? 0 : size;
+	/* Called from curl_easy_pause(3) an error does not end the transfer: it is kept for fetch_done(). */
+	fetch->broken |= fetch->in_read > RULES_IN_MAX || put_body(fetch->client, data, size) < 0;
+	return fetch->broken ? 0 : size;
 }
 
 int fetch_answer_end(struct fetch *fetch)

@@ -2,6 +2,7 @@
 #include "urlfetch/client.h"
 #include "urlfetch/fetch.h"
 
+#include "shared/base/compiler.h"
 #include "shared/base/fd.h"
 
 #include <errno.h>
@@ -89,7 +90,7 @@ static int on_close_socket(void *context, curl_socket_t fd)
 {
 	struct gateway *gateway = context;
 
-	outgoing_remove(&gateway->outgoing, fd);
+	gateway_close_curl(gateway, fd);
 	return close(fd);
 }
 
@@ -174,7 +175,8 @@ static bool is_credential(const char *name)
 static int add_fields(struct fetch *fetch, const struct reader_request *request)
 {
 	const char *connection = reader_field(request, "connection");
-	char line[RULES_HEADERS_MAX + 16], name[RULES_HEADERS_MAX];
+	/* Written before they are read. */
+	UNINITIALIZED char line[RULES_HEADERS_MAX + 16], name[RULES_HEADERS_MAX];
 
 	for (size_t i = 0; i < request->n_fields; i++) {
 		const struct reader_field *field = &request->fields[i];

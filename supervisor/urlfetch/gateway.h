@@ -23,6 +23,7 @@
 #define GATEWAY_SPARE_MAX 32 /* easy handles kept for the next fetches */
 
 struct client;
+struct fetch;
 
 /* Something with a descriptor in the loop. */
 struct source {
@@ -41,10 +42,12 @@ struct gateway {
 	CURLM *multi;
 	CURL *spare[GATEWAY_SPARE_MAX];
 	size_t n_spare;
+	struct fetch *spare_fetches[GATEWAY_SPARE_MAX];
+	size_t n_spare_fetches;
 	uint64_t curl_at_ns; /* when libcurl wants to be called; UINT64_MAX: never */
 	struct client *clients;
 	size_t n_clients;
-	bool accepting;
+	bool spins;          /* one client, one request: see await() */
 	struct source *dead; /* freed when the events at hand are dealt with */
 	/* What the command line says. */
 	const char *app;
@@ -59,6 +62,15 @@ void gateway_run(struct gateway *gateway);
 
 /** gateway_watch() - have source->run called on @events, and on errors and hang-ups; 0: never. */
 void gateway_watch(struct gateway *gateway, struct source *source, uint32_t events);
+
+/**
+ * gateway_relax() - @events are enough, but what is registered already may stay until it is
+ * heard of: most often it is wanted again by then, and two system calls are saved.
+ */
+void gateway_relax(struct gateway *gateway, struct source *source, uint32_t events);
+
+/** gateway_close_curl() - a socket of libcurl's is about to be closed. */
+void gateway_close_curl(struct gateway *gateway, int fd);
 
 /** gateway_unwatch() - before the descriptor is closed: source->run is never called again. */
 void gateway_unwatch(struct gateway *gateway, struct source *source);

@@ -25,7 +25,7 @@ int outgoing_add(struct outgoing *outgoing, int fd, uint64_t cookie)
 		outgoing->sockets = grown;
 		outgoing->n = n;
 	}
-	outgoing->sockets[fd] = (struct outgoing_socket){cookie, false};
+	outgoing->sockets[fd] = (struct outgoing_socket){.cookie = cookie};
 	return 0;
 }
 
@@ -40,6 +40,17 @@ void outgoing_look(struct outgoing *outgoing, int fd, struct channel *channel)
 		return;
 	outgoing->sockets[fd].connected = true;
 	channel_connected(channel, outgoing->sockets[fd].cookie, &from, &to);
+}
+
+void outgoing_set(struct outgoing *outgoing, int fd, void *watcher)
+{
+	if (outgoing_has(outgoing, fd))
+		outgoing->sockets[fd].watcher = watcher;
+}
+
+void *outgoing_get(const struct outgoing *outgoing, int fd)
+{
+	return outgoing_has(outgoing, fd) ? outgoing->sockets[fd].watcher : NULL;
 }
 
 void outgoing_remove(struct outgoing *outgoing, int fd)
