@@ -197,7 +197,7 @@ static int reader_deeper(struct reader *reader)
 static int read_mapping(struct reader *reader, read_value *each)
 {
 	void *keys = NULL;
-	const char *key = NULL;
+	const char *key = "";
 	int rc = reader_deeper(reader);
 
 	while (!rc && reader->event.type != YAML_MAPPING_END_EVENT) {
@@ -398,7 +398,7 @@ int app_yaml_load(const char *path, struct app_yaml *yaml, char *error, size_t r
 	int rc = fd_read_file(path, APP_YAML_SIZE_MAX, &text, &size);
 
 	*yaml = (struct app_yaml){0};
-	if (rc == 0)
+	if (rc == 0 && text)
 		return app_yaml_parse(path, text, size, yaml, error, room);
 	snprintf(error, room, "%s: %s", path, rc == -EFBIG ? "larger than 1 MiB" : strerror(-rc));
 	return rc;

@@ -85,6 +85,9 @@ static int main_run(struct options *options)
 
 	if (main_read_app_yaml(options, &yaml, name, sizeof(name)) == 0)
 		status = main_run_program(options);
+	/* What was read goes with it. */
+	options->yaml = NULL;
+	options->app = NULL;
 	app_yaml_fini(&yaml);
 	return status;
 }

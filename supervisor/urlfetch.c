@@ -138,6 +138,7 @@ struct urlfetch *urlfetch_start(struct supervisor *sup, const char *deadline)
 			return urlfetch;
 	}
 	log_error("%s cannot be started: %s", path, strerror(errno));
+	free(urlfetch);
 	return NULL;
 }
 

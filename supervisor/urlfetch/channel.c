@@ -56,7 +56,7 @@ static struct net_endpoint place_get(const struct relay_place *place)
 
 int channel_init(struct channel *channel, int fd, int listener)
 {
-	struct sockaddr_storage own;
+	struct sockaddr_storage own = {0};
 	socklen_t size = sizeof(own);
 
 	channel->fd = fd;

@@ -383,7 +383,7 @@ static void client_new(struct gateway *gateway, int fd, const struct net_endpoin
 void client_accept(struct gateway *gateway)
 {
 	while (gateway->n_clients < GATEWAY_CLIENTS_MAX) {
-		struct sockaddr_storage address;
+		struct sockaddr_storage address = {0};
 		socklen_t size = sizeof(address);
 		struct net_endpoint from;
 		int fd = accept4(gateway->listener.fd, (struct sockaddr *)&address, &size,

@@ -96,13 +96,13 @@ static int start(struct fetch *fetch)
 static int read_wishes(struct fetch *fetch, const struct reader_request *request)
 {
 	const struct gateway *gateway = fetch->gateway;
-	const char *follow = reader_field(request, RULES_HEADER_FOLLOW);
+	const char *wish = reader_field(request, RULES_HEADER_FOLLOW);
 	const char *seconds = reader_field(request, RULES_HEADER_DEADLINE);
 	uint64_t deadline = gateway->deadline_s;
 
-	if (follow && strcasecmp(follow, "true") != 0 && strcasecmp(follow, "false") != 0)
+	if (wish && strcasecmp(wish, "true") != 0 && strcasecmp(wish, "false") != 0)
 		return -1;
-	fetch->follows = follow && !strcasecmp(follow, "true");
+	fetch->follows = wish && !strcasecmp(wish, "true");
 	if (seconds) {
 		if (strlen(seconds) > 5 || !*seconds || seconds[strspn(seconds, "0123456789")])
 			return -1;
@@ -193,7 +193,7 @@ static int follow(struct fetch *fetch, const char **why)
 	curl_easy_getinfo(fetch->easy, CURLINFO_REDIRECT_URL, &location);
 	if (!location || strlen(location) >= sizeof(text))
 		return 502;
-	strcpy(text, location);
+	snprintf(text, sizeof(text), "%s", location);
 	text[strcspn(text, "#")] = '\0'; /* a fragment is for the client */
 	status = rules_read_url(text, strlen(text), &to, why);
 	if (status)

@@ -181,10 +181,7 @@ static int add_fields(struct fetch *fetch, const struct reader_request *request)
 	for (size_t i = 0; i < request->n_fields; i++) {
 		const struct reader_field *field = &request->fields[i];
 
-		for (size_t k = 0; k <= strlen(field->name); k++)
-			name[k] = field->name[k] >= 'A' && field->name[k] <= 'Z'
-				      ? (char)(field->name[k] - 'A' + 'a')
-				      : field->name[k];
+		rules_lower(field->name, name, sizeof(name));
 		if (!rules_header_goes_out(name) ||
 		    (connection && rules_token_list_has(connection, name)) ||
 		    (fetch->strips && is_credential(name)) ||

@@ -82,9 +82,9 @@ static void run_curl(struct source *source, uint32_t events)
 		return;
 	}
 
-	flags |= events & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0;
-	flags |= events & EPOLLOUT ? CURL_CSELECT_OUT : 0;
-	flags |= events & EPOLLERR ? CURL_CSELECT_ERR : 0;
+	flags |= (events & (EPOLLIN | EPOLLHUP)) ? CURL_CSELECT_IN : 0;
+	flags |= (events & EPOLLOUT) ? CURL_CSELECT_OUT : 0;
+	flags |= (events & EPOLLERR) ? CURL_CSELECT_ERR : 0;
 	outgoing_look(&gateway->outgoing, fd, &gateway->channel);
 	curl_multi_socket_action(gateway->multi, fd, flags, &running);
 }
@@ -134,8 +134,8 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *context,
 	if (socket->idle)
 		curl_multi_assign(gateway->multi, fd, socket);
 	socket->idle = false;
-	events |= what & CURL_POLL_IN ? EPOLLIN : 0;
-	events |= what & CURL_POLL_OUT ? EPOLLOUT : 0;
+	events |= (what & CURL_POLL_IN) ? EPOLLIN : 0;
+	events |= (what & CURL_POLL_OUT) ? EPOLLOUT : 0;
 	gateway_watch(gateway, &socket->source, events);
 	return 0;
 }

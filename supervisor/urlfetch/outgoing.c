@@ -31,7 +31,7 @@ int outgoing_add(struct outgoing *outgoing, int fd, uint64_t cookie)
 
 void outgoing_look(struct outgoing *outgoing, int fd, struct channel *channel)
 {
-	struct sockaddr_storage from, to;
+	struct sockaddr_storage from = {0}, to = {0};
 	socklen_t from_size = sizeof(from), to_size = sizeof(to);
 
 	if (!outgoing_has(outgoing, fd) || outgoing->sockets[fd].connected ||

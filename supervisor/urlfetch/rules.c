@@ -33,7 +33,9 @@ static int refuse(const char **why, int status, const char *text)
 
 static char to_lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+	if (c >= 'A' && c <= 'Z')
+		c = (char)(c - 'A' + 'a');
+	return c;
 }
 
 static bool is_in(char c, const char *set)
@@ -207,6 +209,15 @@ bool rules_header_goes_out(const char *name)
 bool rules_header_comes_in(const char *name)
 {
 	return !is_one_of(name, hop_by_hop) && strcasecmp(name, "content-length") != 0;
+}
+
+void rules_lower(const char *text, char *out, size_t room)
+{
+	size_t n = 0;
+
+	for (; text[n] && n + 1 < room; n++)
+		out[n] = to_lower(text[n]);
+	out[n] = '\0';
 }
 
 bool rules_token_list_has(const char *value, const char *token)

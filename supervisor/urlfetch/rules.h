@@ -71,6 +71,9 @@ bool rules_header_goes_out(const char *name);
 /** rules_header_comes_in() - may an answer's header be handed to the app?  Not those about the connection. */
 bool rules_header_comes_in(const char *name);
 
+/** rules_lower() - @text in lower case, cut to @room. */
+void rules_lower(const char *text, char *out, size_t room);
+
 /** rules_token_list_has() - is @token (lower case) in a comma-separated header value? */
 bool rules_token_list_has(const char *value, const char *token);
 

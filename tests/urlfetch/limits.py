@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sizes, deadlines, quotas, memory, counting."""
-import os
 import re
 import time
 
-from world import ECHO, NGINX, POLICY, TLS, expect, find
+from world import BUILD, ECHO, NGINX, POLICY, TLS, expect, find
 
 LARGE = 32 << 20
 
@@ -27,7 +26,8 @@ def test_an_answer_of_32_mb_streams_through(world):
     got = go_on()
     expect(got == f"{LARGE} 200\n", got)
     grown = peak() - before
-    expect(grown < 2048, f"gae-urlfetch grew by {grown} KiB")
+    # A sanitizer keeps what was freed for a while.
+    expect(grown < (16384 if "asan" in BUILD else 2048), f"gae-urlfetch grew by {grown} KiB")
     process.stdin.close()
     process.wait(10)
 
