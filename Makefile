@@ -43,11 +43,18 @@ PROJECT_CFLAGS := -std=c11 -fPIE -pthread -fno-strict-overflow -fno-delete-null-
 PROJECT_LDFLAGS := -pie -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code -Wl,--as-needed
 
 LIBS_CAP := $(shell $(PKG_CONFIG) --libs libcap 2>/dev/null || echo -lcap)
+LIBS_YAML := $(shell $(PKG_CONFIG) --libs yaml-0.1 2>/dev/null || echo -lyaml)
 LIBS_SQLITE := $(shell $(PKG_CONFIG) --libs sqlite3 2>/dev/null || echo -lsqlite3)
 LIBS_CARES := $(shell $(PKG_CONFIG) --libs libcares 2>/dev/null || echo -lcares)
 
+# gae-urlfetch is made where libcurl and the C sources of llhttp are (Debian: node-llhttp).
+LLHTTP ?= /usr/share/llhttp
+LLHTTP_INCLUDE ?= /usr/share/include
+LIBS_CURL := $(shell $(PKG_CONFIG) --libs libcurl 2>/dev/null)
+HAVE_URLFETCH := $(and $(LIBS_CURL),$(wildcard $(LLHTTP)/llhttp.c))
+
 src = $(sort $(wildcard $(addsuffix /*.c,$(1))))
-MAINS := launcher/main.c supervisor/main.c supervisor/policy/gae_policy.c
+MAINS := launcher/main.c supervisor/main.c supervisor/policy/gae_policy.c supervisor/urlfetch/main.c
 MAINS += supervisor/status/gae_top.c
 # Added with its program: supervisor/ledger/gae_usage.c
 MAINS += $(wildcard supervisor/ledger/gae_usage.c)
@@ -59,15 +66,21 @@ RECORDS := $(filter-out $(MAINS),$(call src,supervisor/ledger supervisor/status 
 READER := $(filter supervisor/ledger/reader_%,$(RECORDS))
 TOP := $(filter supervisor/status/top_%,$(RECORDS))
 SUPERVISOR := $(filter-out $(MAINS),$(call src,supervisor supervisor/sys))
+# Pure: tested by unit tests and fuzzers without libcurl's loop.
+URLFETCH := $(if $(HAVE_URLFETCH),$(filter-out $(MAINS),$(call src,supervisor/urlfetch)))
+LLHTTP_OBJ := $(if $(HAVE_URLFETCH),$(addprefix $(BUILD)/obj/llhttp/,api.o http.o llhttp.o))
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
-PROGRAMS := $(addprefix $(BUILD)/,gae-run gae-supervisor gae-policy gae-usage gae-top)
+PROGRAMS := $(addprefix $(BUILD)/,gae-run gae-supervisor gae-policy gae-usage gae-top $(if $(HAVE_URLFETCH),gae-urlfetch))
 
 .PHONY: all
 all: $(PROGRAMS)
+ifeq ($(HAVE_URLFETCH),)
+	@echo 'note: gae-urlfetch is left out: it needs libcurl and the sources of llhttp (scripts/setup installs both)'
+endif
 
 $(BUILD)/gae-run: $(call obj,launcher/main.c $(LAUNCHER) $(SHARED))
-$(BUILD)/gae-run: LIBS = $(LIBS_CAP)
+$(BUILD)/gae-run: LIBS = $(LIBS_YAML) $(LIBS_CAP)
 $(BUILD)/gae-supervisor: $(call obj,supervisor/main.c $(SUPERVISOR) $(filter-out $(READER) $(TOP),$(RECORDS)) $(ENGINE) \
 	$(SHARED))
 $(BUILD)/gae-supervisor: LIBS = $(LIBS_CARES) $(LIBS_SQLITE) $(LIBS_CAP)
@@ -78,6 +91,8 @@ $(BUILD)/gae-usage: $(call obj,supervisor/ledger/gae_usage.c $(filter supervisor
 $(BUILD)/gae-usage: LIBS = $(LIBS_SQLITE)
 # Of the library the linker takes what it uses: neither c-ares nor SQLite.
 $(BUILD)/gae-top: $(call obj,supervisor/status/gae_top.c $(TOP)) $(BUILD)/libgae.a
+$(BUILD)/gae-urlfetch: $(call obj,supervisor/urlfetch/main.c $(URLFETCH) supervisor/net/addr.c supervisor/net/sock_diag.c $(SHARED)) $(LLHTTP_OBJ)
+$(BUILD)/gae-urlfetch: LIBS = $(LIBS_CURL)
 
 $(PROGRAMS):
 	$(call say,LD,$@)
@@ -88,6 +103,14 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(PROJECT_CPPFLAGS) $(CFLAGS) $(PROJECT_CFLAGS) -MMD -MP -c -o $@ $<
 
+# Generated code of others: its warnings are theirs.
+$(BUILD)/obj/llhttp/%.o: $(LLHTTP)/%.c $(BUILD)/flags
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -std=c11 -fPIE $(HARDEN) $(LLHTTP_FLAGS) -w -c -o $@ $<
+LLHTTP_FLAGS := -isystem $(LLHTTP_INCLUDE) -isystem $(LLHTTP_INCLUDE)/llhttp -DLLHTTP_STRICT_MODE=1
+$(BUILD)/obj/supervisor/urlfetch/%.o $(BUILD)/obj/tests/unit/urlfetch%.o $(BUILD)/obj/tests/fuzz/http_request.o: PROJECT_CPPFLAGS += $(LLHTTP_FLAGS)
+
 # Rebuild when compiler or flags change.
 FLAGS := $(CC) $(CPPFLAGS) $(PROJECT_CPPFLAGS) $(CFLAGS) $(PROJECT_CFLAGS) $(LDFLAGS)
 .PHONY: force
@@ -97,18 +120,20 @@ $(BUILD)/flags: force
 
 # --- tests: every tests/unit/*.c is a Criterion suite; one binary a ring ---
 LIBRARY := $(BUILD)/libgae.a
-$(LIBRARY): $(call obj,$(SUPERVISOR) $(RECORDS) $(ENGINE) $(SHARED) $(LAUNCHER))
+$(LIBRARY): $(call obj,$(SUPERVISOR) $(RECORDS) $(ENGINE) $(URLFETCH) $(SHARED) $(LAUNCHER)) $(LLHTTP_OBJ)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
+# What tests a part that is left out is left out as well.
+LEFT_OUT := $(if $(HAVE_URLFETCH),,tests/unit/urlfetch%.c tests/fuzz/http_request.c tests/fuzz/client_hello.c tests/bench/fetch.c)
 TEST_LIB := $(call src,tests/lib)
-$(BUILD)/tests/unit: $(call obj,$(call src,tests/unit) $(TEST_LIB)) $(LIBRARY)
+$(BUILD)/tests/unit: $(call obj,$(filter-out $(LEFT_OUT),$(call src,tests/unit)) $(TEST_LIB)) $(LIBRARY)
 $(BUILD)/tests/live: $(call obj,$(call src,tests/live) $(TEST_LIB)) $(LIBRARY)
 $(BUILD)/tests/unit $(BUILD)/tests/live:
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(PROJECT_CFLAGS) $(LDFLAGS) $(PROJECT_LDFLAGS) -o $@ $^ \
-		-lcriterion $(LIBS_CARES) $(LIBS_SQLITE) $(LIBS_CAP) -lseccomp
+		-lcriterion $(LIBS_CARES) $(LIBS_SQLITE) $(LIBS_CURL) $(LIBS_YAML) $(LIBS_CAP) -lseccomp
 
 # --- small programs of the tests, one file each: tests/programs/NAME.c -> build/tests/programs/NAME ---
 TEST_PROGRAMS := $(patsubst tests/programs/%.c,$(BUILD)/tests/programs/%,$(call src,tests/programs))
@@ -147,24 +172,24 @@ $(BUILD)/examples/%: examples/%.c supervisor/shared/gae_sockets.h $(BUILD)/flags
 	$(Q)$(CC) $(CPPFLAGS) -D_GNU_SOURCE -Isupervisor/shared $(CFLAGS) -std=c11 $(WARN) -o $@ $<
 
 # --- benchmarks of one part in-process: tests/bench/NAME.c -> build/tests/bench/NAME ---
-BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(call src,tests/bench))
+BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(filter-out $(LEFT_OUT),$(call src,tests/bench)))
 .PHONY: bench-programs
 bench-programs: $(BENCHES)
 $(BENCHES): $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIBRARY)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(PROJECT_CFLAGS) $(LDFLAGS) $(PROJECT_LDFLAGS) -o $@ $^ $(LIBS_CARES) $(LIBS_SQLITE) $(LIBS_CAP)
+	$(Q)$(CC) $(CFLAGS) $(PROJECT_CFLAGS) $(LDFLAGS) $(PROJECT_LDFLAGS) -o $@ $^ $(LIBS_CARES) $(LIBS_SQLITE) $(LIBS_CURL) $(LIBS_YAML) $(LIBS_CAP)
 
 # --- fuzz targets: tests/fuzz/NAME.c, clang's libFuzzer, corpus in tests/fuzz/corpus/NAME ---
 # All of it in build-fuzz, with clang and flags of its own, whatever this make was called with.
-FUZZERS := $(patsubst tests/fuzz/%.c,build-fuzz/%,$(call src,tests/fuzz))
+FUZZERS := $(patsubst tests/fuzz/%.c,build-fuzz/%,$(filter-out $(LEFT_OUT),$(call src,tests/fuzz)))
 FUZZ_SECONDS ?= 600
 .PHONY: fuzzers fuzz
 ifeq ($(BUILD),build-fuzz)
 fuzzers: $(FUZZERS)
 $(FUZZERS): build-fuzz/%: build-fuzz/obj/tests/fuzz/%.o $(LIBRARY)
 	$(call say,FUZZ,$@)
-	$(Q)$(CC) $(CFLAGS) $(PROJECT_CFLAGS) $(PROJECT_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_CARES) $(LIBS_SQLITE) $(LIBS_CAP) -lresolv
+	$(Q)$(CC) $(CFLAGS) $(PROJECT_CFLAGS) $(PROJECT_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_CARES) $(LIBS_SQLITE) $(LIBS_CURL) $(LIBS_YAML) $(LIBS_CAP) -lresolv
 else
 fuzzers:
 	+$(Q)$(MAKE) --no-print-directory BUILD=build-fuzz CC=clang CFLAGS='-O1 -g' \

@@ -11,7 +11,7 @@ _gae_run()
 			break
 			;;
 		-p | -a | --policy | --app | --trace | --trace-format | --ledger | --ledger-day | --metrics-file | \
-			--keep-cap) ((i += 2)) ;;
+			--keep-cap | --config | --app-yaml | --urlfetch-deadline) ((i += 2)) ;;
 		-*) ((i++)) ;;
 		*) break ;;
 		esac
@@ -21,15 +21,16 @@ _gae_run()
 		return
 	fi
 	case $prev in
-	-p | --policy | --trace | --ledger | --metrics-file) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	-p | --policy | --trace | --ledger | --metrics-file | --config) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	--trace-format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur") ;;
 	--ledger-day) mapfile -t COMPREPLY < <(compgen -W 'pacific UTC' -- "$cur") ;;
-	-a | --app | --keep-cap) ;;
+	--app-yaml) mapfile -t COMPREPLY < <(compgen -W 'auto none' -- "$cur") ;;
+	-a | --app | --keep-cap | --urlfetch-deadline) ;;
 	*)
 		if [[ $cur == -* && ${COMP_WORDS[COMP_CWORD - 1]} != -- ]]; then
 			mapfile -t COMPREPLY < <(compgen -W '--policy --app --verbose --quiet --trace
 				--trace-format --report --ledger --no-ledger --ledger-day --metrics-file
-				--keep-cap --check --version --help' -- "$cur")
+				--config --app-yaml --urlfetch-deadline --keep-cap --check --version --help' -- "$cur")
 		else
 			mapfile -t COMPREPLY < <(compgen -c -- "$cur")
 		fi

@@ -12,6 +12,9 @@ _arguments -S -A '-*' \
 	'--no-ledger[write no ledger]' \
 	'--ledger-day[whose midnight begins a day]:day:(pacific UTC)' \
 	'--metrics-file[keep metrics in a file]:file:_files -g "*.prom"' \
+	'--config[take variables and name from an app.yaml]:file:_files' \
+	'--app-yaml[look for ./app.yaml]:word:(auto none)' \
+	'--urlfetch-deadline[seconds of a URL Fetch]:seconds:' \
 	'*--keep-cap[keep a capability]:capability:' \
 	'--check[say what this kernel offers]' \
 	'--version[print the version]' \

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "launcher/app_yaml.h"
 #include "launcher/check.h"
 #include "launcher/front.h"
 #include "launcher/options.h"
@@ -7,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { OWN_FAILURE = 125 };
 
@@ -31,7 +33,36 @@ static void main_open_log(const struct options *options)
 	log_open("gae-run", options->quiet ? LOG_ERROR : levels[level]);
 }
 
-static int main_run(const struct options *options)
+/*
+ * The app.yaml that is in force, if any, into @yaml and the options.
+ * @name: keeps the app's name
+ * Return: 0, or -1 after an error line.
+ */
+static int main_read_app_yaml(struct options *options, struct app_yaml *yaml, char *name,
+			      size_t room)
+{
+	const char *path = options->config;
+	char error[PATH_MAX + 512];
+
+	if (!path && options->app_yaml_auto && access("app.yaml", F_OK) == 0)
+		path = "app.yaml";
+	if (!path)
+		return 0;
+	if (app_yaml_load(path, yaml, error, sizeof(error)) < 0) {
+		log_error("%s", error);
+		return -1;
+	}
+	if (yaml->n_ignored > 0)
+		log_warn("%s: only env_variables, application and service are used; %zu other "
+			 "setting%s ignored",
+			 path, yaml->n_ignored, yaml->n_ignored == 1 ? " is" : "s are");
+	options->yaml = yaml;
+	if (!options->app)
+		options->app = app_yaml_name(yaml, name, room);
+	return 0;
+}
+
+static int main_run_program(const struct options *options)
 {
 	struct resolved program;
 	char error[2 * PATH_MAX];
@@ -44,6 +75,21 @@ static int main_run(const struct options *options)
 	if (*program.warning)
 		log_warn("%s", program.warning);
 	return front_run(options, &program);
+}
+
+static int main_run(struct options *options)
+{
+	struct app_yaml yaml = {0};
+	char name[256];
+	int status = OWN_FAILURE;
+
+	if (main_read_app_yaml(options, &yaml, name, sizeof(name)) == 0)
+		status = main_run_program(options);
+	/* What was read goes with it. */
+	options->yaml = NULL;
+	options->app = NULL;
+	app_yaml_fini(&yaml);
+	return status;
 }
 
 int main(int argc, char **argv)

@@ -154,6 +154,49 @@ static int apply_metrics(struct options *options, const char *value, const struc
 	return 0;
 }
 
+static int apply_config(struct options *options, const char *value, const struct origin *origin)
+{
+	options->config = value;
+	return need_text(value, origin);
+}
+
+static int apply_app_yaml(struct options *options, const char *value, const struct origin *origin)
+{
+	if (strcmp(value, "auto") != 0 && strcmp(value, "none") != 0)
+		return options_fail(origin, "%s: '%s' is no word; expected auto or none",
+				    origin->name, value);
+	options->app_yaml_auto = !strcmp(value, "auto");
+	return 0;
+}
+
+/* "10" or "10,60": whole seconds.  Return: where the number ends, NULL when it is none. */
+static const char *read_seconds(const char *text, unsigned long *seconds)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return NULL;
+	*seconds = strtoul(text, &end, 10);
+	return *seconds >= 1 && *seconds <= OPTIONS_DEADLINE_MAX ? end : NULL;
+}
+
+static int apply_urlfetch_deadline(struct options *options, const char *value,
+				   const struct origin *origin)
+{
+	unsigned long usual, most = OPTIONS_DEADLINE_MAX;
+	const char *end = read_seconds(value, &usual);
+
+	if (end && *end == ',')
+		end = read_seconds(end + 1, &most);
+	if (!end || *end || usual > most)
+		return options_fail(origin,
+				    "%s: '%s' is no deadline; expected SECONDS or SECONDS,MAX, "
+				    "from 1 to %d",
+				    origin->name, value, OPTIONS_DEADLINE_MAX);
+	options->urlfetch_deadline = value;
+	return 0;
+}
+
 static int apply_keep_cap(struct options *options, const char *value, const struct origin *origin)
 {
 	cap_value_t number;
@@ -208,6 +251,13 @@ static const struct option_row rows[] = {
     {264, "report", NULL, "GAE_RUN_REPORT", NULL, apply_report, "print at the end what went where"},
     {265, "metrics-file", "FILE.prom", "GAE_RUN_METRICS_FILE", NULL, apply_metrics,
      "keep metrics for node_exporter in FILE.prom"},
+    {266, "config", "FILE", "GAE_RUN_CONFIG", NULL, apply_config,
+     "take variables and the app's name from this app.yaml"},
+    {267, "app-yaml", "auto|none", "GAE_RUN_APP_YAML", NULL, apply_app_yaml,
+     "auto: the same from ./app.yaml, where there is one (default: none)"},
+    {268, "urlfetch-deadline", "S[,MAX]", "GAE_RUN_URLFETCH_DEADLINE", NULL,
+     apply_urlfetch_deadline,
+     "seconds that a URL Fetch takes at most, and that it may ask for (default: 10,60)"},
     {258, "keep-cap", "NAME", "GAE_RUN_KEEP_CAP", ",", apply_keep_cap,
      "keep a capability that is otherwise dropped; repeatable"},
     {259, "check", NULL, NULL, NULL, apply_check, "say what this kernel offers, and end"},
@@ -357,12 +407,12 @@ void options_print_help(FILE *out)
 			fprintf(out, "  -%c, ", rows[i].letter);
 		else
 			fputs("      ", out);
-		fprintf(out, "%-26s %s\n", left, rows[i].help);
+		fprintf(out, "%-29s %s\n", left, rows[i].help);
 	}
 	fputs("\nEach may also be set in the environment, the command line goes first:\n", out);
 	for (size_t i = 0; i < N_ROWS; i++)
 		if (rows[i].variable)
-			fprintf(out, "  %-22s --%s%s%s\n", rows[i].variable, rows[i].name,
+			fprintf(out, "  %-26s --%s%s%s\n", rows[i].variable, rows[i].name,
 				rows[i].separator ? ", several separated by " : "",
 				rows[i].separator ? rows[i].separator : "");
 	fputs("\nExit status: the program's; 125 gae-run itself failed, 126 the program cannot be\n"

@@ -6,7 +6,12 @@
 #include <stddef.h>
 #include <stdio.h>
 
+/* Seconds: the longest that App Engine gave a task (runtime table, release 1.4.1). */
+#define OPTIONS_DEADLINE_MAX 600
+
 enum options_mode { OPTIONS_RUN, OPTIONS_CHECK, OPTIONS_HELP, OPTIONS_VERSION };
+
+struct app_yaml;
 
 /* A list of texts, NULL-terminated once it is not empty. */
 struct options_list {
@@ -25,6 +30,10 @@ struct options {
 	const char *ledger_day;
 	const char *metrics;
 	bool no_ledger, report;
+	const char *config;            /* app.yaml to read; NULL: see .app_yaml_auto */
+	bool app_yaml_auto;            /* read ./app.yaml where there is one */
+	const char *urlfetch_deadline; /* "SECONDS" or "SECONDS,MAX"; NULL: the default */
+	const struct app_yaml *yaml;   /* set once it is read; NULL: none is in force */
 	unsigned int verbose;
 	bool quiet;
 	char **

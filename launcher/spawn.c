@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "launcher/spawn.h"
 
+#include "launcher/app_yaml.h"
 #include "launcher/guard.h"
 #include "launcher/options.h"
 #include "launcher/resolve.h"
@@ -173,6 +174,19 @@ static const char *spawn_base_name(const char *path)
 	return slash && slash[1] ? slash + 1 : path;
 }
 
+/*
+ * What `http auto` means here: an app that app.yaml describes has its HTTP fetched, unless the
+ * variable is there, whatever its value (App Engine's httplib.py).
+ */
+static const char *spawn_http(const struct options *options)
+{
+	static const char variable[] = "GAE_USE_SOCKETS_HTTPLIB";
+
+	if (!options->yaml || getenv(variable) || app_yaml_get(options->yaml, variable))
+		return "sockets";
+	return "urlfetch";
+}
+
 static char **spawn_supervisor_words(const struct plan *plan, pid_t child)
 {
 	const struct options *options = plan->options;
@@ -182,7 +196,7 @@ static char **spawn_supervisor_words(const struct plan *plan, pid_t child)
 	while (options->argv[n])
 		n++;
 	words.items =
-	    calloc(32 + options->verbose + 2 * options->policies.count + n, sizeof(*words.items));
+	    calloc(40 + options->verbose + 2 * options->policies.count + n, sizeof(*words.items));
 	if (!words.items)
 		return NULL;
 	words_add(&words, "gae-supervisor", NULL);
@@ -207,6 +221,9 @@ static char **spawn_supervisor_words(const struct plan *plan, pid_t child)
 		words_add(&words, "--report", NULL);
 	if (options->metrics)
 		words_add(&words, "--metrics-file", options->metrics);
+	words_add(&words, "--http", spawn_http(options));
+	if (options->urlfetch_deadline)
+		words_add(&words, "--urlfetch-deadline", options->urlfetch_deadline);
 	for (unsigned int i = 0; i < options->verbose; i++)
 		words_add(&words, "-v", NULL);
 	if (options->quiet)

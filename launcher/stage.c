@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "launcher/stage.h"
 
+#include "launcher/app_yaml.h"
 #include "launcher/caps.h"
 #include "launcher/handover.h"
 #include "launcher/inherit.h"
@@ -57,6 +58,46 @@ static void stage_rename_pid(const struct stage *stage, const char *variable)
 		return;
 	snprintf(text, sizeof(text), "%d", (int)getpid());
 	setenv(variable, text, 1);
+}
+
+static bool stage_yaml_has(const struct app_yaml *yaml, const char *name)
+{
+	return yaml && app_yaml_get(yaml, name);
+}
+
+/*
+ * HTTP goes to gae-urlfetch at @port.  A no_proxy that came with the caller's environment was
+ * meant for another proxy; one of app.yaml's is the app's own wish.
+ */
+static int stage_set_proxy(const struct app_yaml *yaml, int port)
+{
+	static const char *const names[] = {"http_proxy", "https_proxy", "HTTP_PROXY",
+					    "HTTPS_PROXY"};
+	char url[40];
+	int rc = 0;
+
+	snprintf(url, sizeof(url), "http://127.0.0.1:%d", port);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		rc |= setenv(names[i], url, 1);
+	if (!stage_yaml_has(yaml, "no_proxy"))
+		rc |= unsetenv("no_proxy");
+	if (!stage_yaml_has(yaml, "NO_PROXY"))
+		rc |= unsetenv("NO_PROXY");
+	return rc;
+}
+
+/* The program's alone: the supervisor keeps the caller's. @port: of gae-urlfetch, 0: none. */
+static void stage_set_environment(const struct stage *stage, int port)
+{
+	const struct app_yaml *yaml = stage->options->yaml;
+	int rc = 0;
+
+	for (size_t i = 0; yaml && i < yaml->n_variables; i++)
+		rc |= putenv(yaml->variables[i]);
+	if (port)
+		rc |= stage_set_proxy(yaml, port);
+	if (rc)
+		stage_fail(stage, "the environment cannot be set: out of memory");
 }
 
 /* Return: what the supervisor must know of the inherited descriptors (WIRE_STAGE_READY.a). */
@@ -145,5 +186,6 @@ _Noreturn void stage_run(const struct stage *stage)
 	stage_rename_pid(stage, "WATCHDOG_PID");
 	stage_install(stage, inherited);
 	stage_receive(stage, WIRE_GO, &message, NULL);
+	stage_set_environment(stage, message.a);
 	stage_exec(stage);
 }

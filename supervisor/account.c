@@ -185,9 +185,12 @@ struct flow *account_flow(struct account *account, const struct account_caller *
 	if (flow)
 		return flow;
 	/* Kept as long as its flow: to the end. */
-	if (account->names && account->flows.n < FLOWS_MAX &&
-	    names_of(account->names, &to->addr, text))
-		host = strdup(text);
+	if (account->flows.n < FLOWS_MAX) {
+		if (caller->host && *caller->host)
+			host = strdup(caller->host);
+		else if (account->names && names_of(account->names, &to->addr, text))
+			host = strdup(text);
+	}
 	return flows_add(&account->flows, caller->pid, caller->process, transport, to,
 			 host ? host : "");
 }
@@ -398,6 +401,20 @@ bool account_is_begun(struct account *account, uint64_t cookie)
 	begun = socket && socket->has_tuple;
 	pthread_mutex_unlock(&account->lock);
 	return begun;
+}
+
+void account_placed(struct account *account, uint64_t cookie, const struct sock_tuple *tuple)
+{
+	struct account_socket *socket;
+
+	pthread_mutex_lock(&account->lock);
+	socket = account_find(account, cookie);
+	if (socket) {
+		socket->has_tuple = true;
+		socket->tuple = *tuple;
+		account_schedule(account, socket, clock_now_ns());
+	}
+	pthread_mutex_unlock(&account->lock);
 }
 
 void account_aimed(struct account *account, const struct account_caller *caller,

@@ -53,6 +53,7 @@ struct account_config {
 struct account_caller {
 	pid_t pid, tid;
 	const char *process;
+	const char *host; /* that it means, copied; NULL: unknown here */
 	int fd;
 	uint64_t cookie; /* of the socket */
 	int domain;      /* AF_INET or AF_INET6 */
@@ -110,6 +111,9 @@ bool account_is_begun(struct account *account, uint64_t cookie);
 /** account_aimed() - a UDP socket was connected; @to NULL: to nothing.  Counts with the first datagram. */
 void account_aimed(struct account *account, const struct account_caller *caller,
 		   const struct net_endpoint *to);
+
+/** account_placed() - where a connection is that account_connected() was told of without a tuple. */
+void account_placed(struct account *account, uint64_t cookie, const struct sock_tuple *tuple);
 
 /** account_counted() - the last numbers of a TCP socket that starts anew (connect(2) to AF_UNSPEC). */
 void account_counted(struct account *account, uint64_t cookie, const struct tcp_numbers *numbers);

@@ -22,7 +22,9 @@ enum {
 	OPT_NO_LEDGER,
 	OPT_LEDGER_DAY,
 	OPT_REPORT,
-	OPT_METRICS
+	OPT_METRICS,
+	OPT_HTTP,
+	OPT_DEADLINE
 };
 
 static const struct option table[] = {
@@ -39,6 +41,8 @@ static const struct option table[] = {
     {"ledger-day", required_argument, NULL, OPT_LEDGER_DAY},
     {"report", no_argument, NULL, OPT_REPORT},
     {"metrics-file", required_argument, NULL, OPT_METRICS},
+    {"http", required_argument, NULL, OPT_HTTP},
+    {"urlfetch-deadline", required_argument, NULL, OPT_DEADLINE},
     {"quiet", no_argument, NULL, 'q'},
     {"version", no_argument, NULL, 'V'},
     {NULL, 0, NULL, 0},
@@ -105,6 +109,12 @@ static int take(struct arguments *arguments, int option, const char *value)
 		break;
 	case OPT_METRICS:
 		arguments->metrics = value;
+		break;
+	case OPT_HTTP:
+		arguments->urlfetch_by_default = !strcmp(value, "urlfetch");
+		break;
+	case OPT_DEADLINE:
+		arguments->urlfetch_deadline = value;
 		break;
 	case 'v':
 		arguments->verbose++;

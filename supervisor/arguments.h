@@ -21,6 +21,8 @@ struct arguments {
 	const char *ledger, *metrics; /* paths; NULL: the default, none */
 	bool no_ledger, report;
 	enum day_zone zone;
+	bool urlfetch_by_default;      /* what `http auto` means for this program */
+	const char *urlfetch_deadline; /* "SECONDS[,MAX]", NULL: the default */
 	int news_room; /* for tests: bytes of buffer for the news of ended sockets */
 	int flush_ms;  /* for tests: how often the ledger is written; 0: CLERK_FLUSH_MS */
 	unsigned int verbose;

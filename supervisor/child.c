@@ -14,9 +14,11 @@
 #include "supervisor.h"
 #include "target.h"
 #include "trace.h"
+#include "urlfetch.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,8 +156,8 @@ int child_go(struct child *child)
 	if (!notify_setup(child->sup->listener))
 		log_debug("the kernel has no synchronous wake-up (6.6): calls take longer");
 	crew_lead(child->sup->crew);
-	if (wire_send(child->stage, WIRE_GO, 0, NULL, -1) < 0 || watch(child, child->stage) < 0 ||
-	    watch(child, child->control) < 0) {
+	if (wire_send(child->stage, WIRE_GO, urlfetch_port(child->sup->urlfetch), NULL, -1) < 0 ||
+	    watch(child, child->stage) < 0 || watch(child, child->control) < 0) {
 		child_fail(child);
 		return -1;
 	}
@@ -275,6 +277,18 @@ static void tell_continued(struct child *child)
 		kill(child->sup->front, SIGCONT);
 }
 
+/*
+ * gae-urlfetch is our child as well, and stays to the end.  That nothing else is left the listener
+ * says: no process has the filter any more, and all but gae-urlfetch have it.
+ */
+static bool has_urlfetch_alone(const struct supervisor *sup)
+{
+	struct pollfd listener = {.fd = sup->listener};
+
+	return urlfetch_pid(sup->urlfetch) && sup->listener >= 0 && poll(&listener, 1, 0) == 1 &&
+	       (listener.revents & POLLHUP);
+}
+
 static void reap(struct child *child)
 {
 	pid_t pid;
@@ -290,7 +304,7 @@ static void reap(struct child *child)
 		else
 			last = status;
 	}
-	child->childless = pid < 0 && errno == ECHILD;
+	child->childless = pid < 0 ? errno == ECHILD : has_urlfetch_alone(child->sup);
 	if (last >= 0)
 		note_end(child, last);
 }

@@ -9,6 +9,7 @@
 #include "shared/base/log.h"
 #include "supervisor.h"
 #include "target.h"
+#include "urlfetch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -169,6 +170,8 @@ static bool read_connection(struct keeper *keeper, struct account_look *look,
 	    sock_diag_ask(keeper->questions, &look->tuple, look->cookie, numbers) == 0)
 		return true;
 	/* Reset by its peer it is in no table of the kernel's, but the program may still have it. */
+	if (urlfetch_owns(keeper->sup->urlfetch, look))
+		return false; /* between connecting and its end the kernel knows it */
 	fd = keeper_take(keeper->sup, &keeper->targets, look);
 	look->gone = fd < 0;
 	if (fd < 0)

@@ -9,6 +9,7 @@
 #include "supervisor.h"
 #include "target.h"
 #include "trace.h"
+#include "urlfetch.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -119,8 +120,16 @@ static void shut(struct supervisor *sup, int fd, const struct account_look *look
 bool keeper_shut(struct supervisor *sup, struct target_cache *targets,
 		 const struct account_look *look, enum account_todo todo)
 {
-	int fd = keeper_take(sup, targets, look);
+	int fd;
 
+	if (urlfetch_owns(sup->urlfetch, look)) {
+		urlfetch_shut(sup->urlfetch, look->cookie,
+			      todo == ACCOUNT_RECLAIM ? SHUT_RDWR : SHUT_WR);
+		account_shut(sup->account, look->cookie, todo, true);
+		trace_shut(sup, look, todo);
+		return true;
+	}
+	fd = keeper_take(sup, targets, look);
 	if (fd < 0)
 		return false;
 	shut(sup, fd, look, todo);

@@ -15,6 +15,7 @@
 #include "shared/base/log.h"
 #include "supervisor.h"
 #include "target.h"
+#include "urlfetch.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -46,7 +47,15 @@
 /* Looks at a signal that another thread may take before this one gets EINTR. */
 #define LOOK_MAYBES 3
 
-enum source { SOURCE_INBOX, SOURCE_NAMES, SOURCE_KEEPER, SOURCE_LISTENER, SOURCE_CHILD, SOURCES };
+enum source {
+	SOURCE_INBOX,
+	SOURCE_NAMES,
+	SOURCE_KEEPER,
+	SOURCE_LISTENER,
+	SOURCE_CHILD,
+	SOURCE_URLFETCH,
+	SOURCES
+};
 
 struct loop {
 	struct supervisor *sup;
@@ -325,6 +334,11 @@ static void handle_event(struct loop *loop, const struct epoll_event *event, uin
 		empty_inbox(loop, now);
 	} else if (at == &loop->tags[SOURCE_CHILD]) {
 		child_run(loop->child);
+	} else if (at == &loop->tags[SOURCE_URLFETCH]) {
+		urlfetch_run(loop->sup->urlfetch);
+		if (!urlfetch_port(loop->sup->urlfetch))
+			epoll_ctl(loop->epoll, EPOLL_CTL_DEL, urlfetch_fd(loop->sup->urlfetch),
+				  NULL);
 	} else if (at == &loop->tags[SOURCE_LISTENER]) {
 		loop->listener_over = true;
 		epoll_ctl(loop->epoll, EPOLL_CTL_DEL, loop->sup->listener, NULL);
@@ -366,6 +380,8 @@ int loop_run(struct loop *loop)
 		watch_fd(loop, names_fd(loop->sup->names), EPOLLIN, SOURCE_NAMES);
 	if (keeper_fd(loop->sup->keeper) >= 0)
 		watch_keeper(loop, EPOLL_CTL_ADD);
+	if (urlfetch_fd(loop->sup->urlfetch) >= 0)
+		watch_fd(loop, urlfetch_fd(loop->sup->urlfetch), EPOLLIN, SOURCE_URLFETCH);
 	while (!child_is_over(loop->child, loop->listener_over)) {
 		uint64_t now = clock_now_ns();
 		int ms, n;

@@ -25,6 +25,7 @@
 #include "shared/base/log.h"
 #include "supervisor.h"
 #include "trace.h"
+#include "urlfetch.h"
 #include "window.h"
 
 #include <dirent.h>
@@ -91,7 +92,9 @@ static int build_filter(struct supervisor *sup, const struct arguments *argument
 				     .local_sockets = local_sockets};
 	struct rlimit files = {0, 0};
 
-	setup.n_protected = 2 + own_threads(pids + 2, PROTECTED_MAX - 2);
+	setup.n_protected = 2 + own_threads(pids + 2, PROTECTED_MAX - 3);
+	if (urlfetch_pid(sup->urlfetch))
+		pids[setup.n_protected++] = urlfetch_pid(sup->urlfetch);
 	if (prlimit(sup->child, RLIMIT_NOFILE, NULL, &files) < 0) {
 		log_error("the program's limit on open files cannot be read: %s", strerror(errno));
 		return -1;
@@ -164,6 +167,10 @@ static int start(struct supervisor *sup, const struct arguments *arguments, int 
 		return -1;
 	}
 	free(program.filter);
+	if (urlfetch_await(sup->urlfetch) < 0) {
+		child_fail(child);
+		return -1;
+	}
 	rc = self_confine();
 	if (rc < 0) {
 		log_error("the supervisor's own filter cannot be installed: %s", strerror(-rc));
@@ -274,13 +281,23 @@ static int open_account(struct supervisor *sup, const struct arguments *argument
 	return sup->clerk ? 0 : -1;
 }
 
+static int open_urlfetch(struct supervisor *sup, const struct arguments *arguments)
+{
+	int word = sup->plan->http.word;
+
+	if (word == HTTP_SOCKETS || (word == HTTP_AUTO && !arguments->urlfetch_by_default))
+		return 0;
+	sup->urlfetch = urlfetch_start(sup, arguments->urlfetch_deadline);
+	return sup->urlfetch ? 0 : -1;
+}
+
 /* Return: 0, or -1 after an error line. */
 static int prepare(struct supervisor *sup, const struct arguments *arguments)
 {
 	const struct sockopt_rule *segment;
 
 	sup->plan = load_policy(arguments);
-	if (!sup->plan || open_trace(sup, arguments) < 0)
+	if (!sup->plan || open_urlfetch(sup, arguments) < 0 || open_trace(sup, arguments) < 0)
 		return -1;
 	segment = plan_sockopt(sup->plan, SOCKOPT_SET, SOL_UDP, UDP_SEGMENT);
 	sup->may_segment = segment->action == SOCKOPT_PASS;
@@ -376,6 +393,7 @@ int main(int argc, char **argv)
 	if (start(&sup, &arguments, landlock_abi()) < 0)
 		return 125;
 	result = loop_run(sup.loop);
+	urlfetch_finish(sup.urlfetch);
 	close_account(&sup);
 	trace_close(sup.trace);
 	/* The crew's threads may be anywhere: no destructors under their feet. */

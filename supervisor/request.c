@@ -138,7 +138,7 @@ bool request_is_blocking(const struct request *req)
 	return flags >= 0 && !(flags & O_NONBLOCK);
 }
 
-static enum name_answer ask_names(void *context, const uint32_t *list, size_t n,
+enum name_answer request_ask_names(void *context, const uint32_t *list, size_t n,
 				  const struct net_addr *addr, uint32_t *which)
 {
 	enum names_answer answer = names_ask(context, list, n, addr, which);
@@ -153,7 +153,7 @@ static void want_name(void *context, uint32_t name)
 
 int request_decide(struct request *req, enum transport transport)
 {
-	struct name_view view = {ask_names, req->sup->names};
+	struct name_view view = {request_ask_names, req->sup->names};
 
 	req->has_dest = true;
 	req->by_policy = true;

@@ -127,6 +127,10 @@ struct account_caller request_caller(const struct request *req);
  */
 long request_count(struct request *req, enum account_answer answer, const enum quota_kind *spent);
 
+/** request_ask_names() - what the names engine (@context) says, as a struct name_view asks. */
+enum name_answer request_ask_names(void *context, const uint32_t *list, size_t n,
+				   const struct net_addr *addr, uint32_t *which);
+
 /** request_deny() - note that a statement (not a destination rule) refused.  Return: -@error. */
 long request_deny(struct request *req, int error, struct source_loc loc, const char *why);
 

@@ -18,6 +18,7 @@ struct names;
 struct plan;
 struct porter;
 struct trace;
+struct urlfetch;
 struct window;
 
 /* What all parts of one supervisor process share; set up by main before the program runs, then read only. */
@@ -33,6 +34,7 @@ struct supervisor {
 	struct keeper *keeper;   /* looks after them */
 	struct porter *porter;   /* has what is on offer to other instances */
 	struct clerk *clerk;     /* writes it down */
+	struct urlfetch *urlfetch; /* NULL: HTTP goes by sockets */
 	struct crew *crew;
 	struct loop *loop;
 

@@ -41,6 +41,7 @@ enum claim {
 	CLAIM_DESCRIPTORS,
 	CLAIM_DNS,
 	CLAIM_REVERSE_DNS,
+	CLAIM_HTTP,
 	CLAIM_IDLE,
 	CLAIM_QUOTA, /* CLAIM_QUOTA + enum quota_kind */
 	CLAIMS = CLAIM_QUOTA + QUOTA_KINDS
@@ -129,6 +130,7 @@ int parse_async(struct policy_parser *parser);
 int parse_descriptors(struct policy_parser *parser);
 int parse_dns(struct policy_parser *parser);
 int parse_reverse_dns(struct policy_parser *parser);
+int parse_http(struct policy_parser *parser);
 int parse_idle(struct policy_parser *parser);
 int parse_quota(struct policy_parser *parser);
 /**

@@ -65,7 +65,7 @@ static bool begins_statement(const struct policy_parser *parser)
 {
 	static const char *const words[] = {
 	    "set",     "allow", "deny", "sockopt",     "listen", "bind",  "unix",
-	    "netlink", "async", "dns",  "reverse-dns", "idle",   "quota", "descriptors"};
+	    "netlink", "async", "dns",  "reverse-dns", "idle",   "quota", "descriptors", "http"};
 	const char *before = parser->token.text;
 
 	while (before > parser->lex.text && (before[-1] == ' ' || before[-1] == '\t'))

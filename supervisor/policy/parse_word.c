@@ -20,6 +20,7 @@ void parse_set_builtins(struct plan *plan)
 	plan->descriptors = (struct statement){DESCRIPTORS_DENY, EACCES, builtin};
 	plan->dns = (struct statement){DNS_WORD_ANY, ECONNREFUSED, builtin};
 	plan->reverse_dns = (struct statement){REVERSE_DNS_ALLOW, ECONNREFUSED, builtin};
+	plan->http = (struct statement){HTTP_AUTO, EACCES, builtin};
 	plan->idle = (struct idle_limit){0, builtin};
 	for (int i = 0; i < QUOTA_KINDS; i++)
 		plan->quotas[i] = (struct quota){QUOTA_UNLIMITED, QUOTA_UNLIMITED, builtin};
@@ -29,7 +30,8 @@ int parse_claim(struct policy_parser *parser, enum claim claim, struct source_lo
 {
 	static const char *const names[] = {"listen",  "bind",        "unix",
 					    "netlink", "async",       "descriptors",
-					    "dns",     "reverse-dns", "idle"};
+					    "dns",     "reverse-dns", "http",
+					    "idle"};
 	_Static_assert(sizeof(names) / sizeof(names[0]) == CLAIM_QUOTA, "one name per claim");
 	struct source_loc *seen = &parser->claims[claim];
 	bool is_quota = claim >= CLAIM_QUOTA;
@@ -109,6 +111,13 @@ int parse_reverse_dns(struct policy_parser *parser)
 	static const char *const words[] = {"allow", "deny", NULL};
 
 	return parse_one_word(parser, CLAIM_REVERSE_DNS, words, -1, &parser->plan->reverse_dns);
+}
+
+int parse_http(struct policy_parser *parser)
+{
+	static const char *const words[] = {"auto", "sockets", "urlfetch", NULL};
+
+	return parse_one_word(parser, CLAIM_HTTP, words, -1, &parser->plan->http);
 }
 
 static bool is_path_token(const struct lex_token *token)

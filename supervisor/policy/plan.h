@@ -94,6 +94,7 @@ enum async_word { ASYNC_ALLOW, ASYNC_DENY };
 enum descriptors_word { DESCRIPTORS_HANDOFF, DESCRIPTORS_SHARED, DESCRIPTORS_DENY };
 enum dns_word { DNS_WORD_ANY, DNS_WORD_LISTED_ONLY };
 enum reverse_dns_word { REVERSE_DNS_ALLOW, REVERSE_DNS_DENY };
+enum http_word { HTTP_AUTO, HTTP_SOCKETS, HTTP_URLFETCH };
 
 struct statement {
 	int word;  /* one of the enums above */
@@ -143,7 +144,7 @@ struct plan {
 	char **
 	    names; /* host names in rules, lower case, without trailing dot, unique; "*.example.com" is a wildcard */
 	size_t n_names;
-	struct statement listen, bind, unix_sockets, netlink, async, descriptors, dns, reverse_dns;
+	struct statement listen, bind, unix_sockets, netlink, async, descriptors, dns, reverse_dns, http;
 	struct idle_limit idle;
 	struct quota quotas[QUOTA_KINDS];
 	char **

@@ -18,11 +18,11 @@ static int parse_deny(struct policy_parser *parser)
 /* The first word of a line. */
 static const char *const statement_names[] = {
     "set",   "allow", "deny",        "sockopt", "listen", "bind",        "unix", "netlink",
-    "async", "dns",   "reverse-dns", "idle",    "quota",  "descriptors", NULL};
+    "async", "dns",   "reverse-dns", "idle",    "quota",  "descriptors", "http", NULL};
 static int (*const statement_parsers[])(struct policy_parser *parser) = {
     parse_set_statement, parse_allow, parse_deny,    parse_sockopt,     parse_listen,
     parse_bind,          parse_unix,  parse_netlink, parse_async,       parse_dns,
-    parse_reverse_dns,   parse_idle,  parse_quota,   parse_descriptors,
+    parse_reverse_dns,   parse_idle,  parse_quota,   parse_descriptors, parse_http,
 };
 _Static_assert(sizeof(statement_names) == sizeof(statement_parsers) + sizeof(char *),
 	       "one parser per statement, in the same order");

@@ -14,12 +14,13 @@ static const char *const bind_words[] = {"deny", "ephemeral", "any"};
 static const char *const unix_words[] = {"none", "pair", "allow"};
 static const char *const netlink_words[] = {"none", "route-read"};
 static const char *const async_words[] = {"allow", "deny"};
+static const char *const http_words[] = {"auto", "sockets", "urlfetch"};
 static const char *const descriptors_words[] = {"handoff", "shared", "deny"};
 static const char *const dns_words[] = {"any", "listed-only"};
 static const char *const reverse_dns_words[] = {"allow", "deny"};
 _Static_assert(LISTEN_ALLOW == 1 && BIND_ANY == 2 && UNIX_ALLOW == 2 && NETLINK_ROUTE_READ == 1 &&
 		   ASYNC_DENY == 1 && DESCRIPTORS_DENY == 2 && DNS_WORD_LISTED_ONLY == 1 &&
-		   REVERSE_DNS_DENY == 1,
+		   REVERSE_DNS_DENY == 1 && HTTP_URLFETCH == 2,
 	       "the words above are in the order of their enums");
 
 void print_statements(const struct plan *plan, struct print_statement out[PRINT_STATEMENTS])
@@ -40,6 +41,7 @@ void print_statements(const struct plan *plan, struct print_statement out[PRINT_
 	out[6] = (struct print_statement){"dns", dns_words[plan->dns.word], &plan->dns, false};
 	out[7] = (struct print_statement){"reverse-dns", reverse_dns_words[plan->reverse_dns.word],
 					  &plan->reverse_dns, false};
+	out[8] = (struct print_statement){"http", http_words[plan->http.word], &plan->http, false};
 }
 
 size_t print_set_prefixes(const struct plan_set *set)

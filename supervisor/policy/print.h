@@ -25,7 +25,7 @@ struct print_statement {
 	const struct statement *statement;
 	bool has_errno; /* the word may be followed by an errno */
 };
-#define PRINT_STATEMENTS 8
+#define PRINT_STATEMENTS 9
 void print_statements(const struct plan *plan, struct print_statement out[PRINT_STATEMENTS]);
 
 /** print_set_prefixes() - prefixes in a set, those of sets in it left out. */

@@ -8,6 +8,7 @@
 #include "sys/dispatch.h"
 #include "sys/netlink.h"
 #include "sys/unix_path.h"
+#include "urlfetch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -191,11 +192,32 @@ static int probe_source(struct request *req)
 	return rc;
 }
 
+/*
+ * The one destination that no rule speaks of: gae-urlfetch, which is told whose connection comes.
+ * What goes over it is no egress; what gae-urlfetch sends on is, and is counted there.
+ */
+static int connect_urlfetch(struct request *req)
+{
+	int begun, told = 0, rc = act(req, &begun);
+
+	if (rc >= 0 || rc == -EINPROGRESS || rc == -EALREADY)
+		told = urlfetch_announce(req->sup->urlfetch, req->duplicate, req->socket.cookie);
+	req->has_dest = req->by_policy = true;
+	req->denied = false;
+	req->loc = (struct source_loc){.file = PLAN_BUILTIN};
+	req->why = "gae-urlfetch";
+	return told < 0 ? told : rc;
+}
+
 /* Return: the answer; 1 it waits for the socket; 2 it waits for a name. */
 static int carry_out(struct request *req)
 {
-	int rc = decide(req);
+	int rc;
 
+	if (req->socket.type == SOCK_STREAM &&
+	    urlfetch_is_at(req->sup->urlfetch, &req->dest.endpoint))
+		return connect_urlfetch(req);
+	rc = decide(req);
 	if (rc == CONNECT_WAITS_FOR_NAME)
 		return 2;
 	if (rc == CONNECT_PROBES)

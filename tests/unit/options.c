@@ -127,3 +127,36 @@ Test(options, help_names_every_variable)
 	cr_expect(strstr(text, "-p, --policy FILE|DIR"));
 	cr_expect(strstr(text, "GAE_RUN_TRACE_FORMAT"));
 }
+
+Test(options, an_app_yaml_is_named_or_looked_for)
+{
+	cr_assert_eq(parse(W("--config"), W("a.yaml"), W("ls")), 0);
+	cr_expect_str_eq(options.config, "a.yaml");
+	cr_expect_not(options.app_yaml_auto);
+	options_fini(&options);
+	cr_assert_eq(parse(W("--app-yaml=auto"), W("ls")), 0);
+	cr_expect(options.app_yaml_auto);
+	options_fini(&options);
+	setenv("GAE_RUN_APP_YAML", "auto", 1);
+	cr_assert_eq(parse(W("--app-yaml"), W("none"), W("ls")), 0);
+	cr_expect_not(options.app_yaml_auto);
+	options_fini(&options);
+	cr_assert_lt(parse(W("--app-yaml"), W("yes"), W("ls")), 0);
+	cr_expect_str_eq(error, "--app-yaml: 'yes' is no word; expected auto or none");
+}
+
+Test(options, a_deadline_is_one_or_two_numbers_of_seconds)
+{
+	static char good[][8] = {"1", "10,60", "600", "600,600", "5,5"};
+	static char bad[][8] = {"0", "601", "10,", "10,5", "10,601", "a", "-1", " 1", "1s"};
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		cr_expect_eq(parse(W("--urlfetch-deadline"), good[i], W("ls")), 0, "%s", error);
+		cr_expect_str_eq(options.urlfetch_deadline, good[i]);
+		options_fini(&options);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		cr_expect_lt(parse(W("--urlfetch-deadline"), bad[i], W("ls")), 0, "%s", bad[i]);
+		options_fini(&options);
+	}
+}

@@ -246,6 +246,7 @@ Test(policy, the_built_in_statements_stand_where_no_file_speaks)
 	cr_assert_eq(plan->unix_sockets.word, UNIX_NONE);
 	cr_assert_eq(plan->netlink.word, NETLINK_NONE);
 	cr_assert_eq(plan->async.word, ASYNC_ALLOW);
+	cr_assert_eq(plan->http.word, HTTP_AUTO);
 	cr_assert_eq(plan->listen.loc.file, PLAN_BUILTIN);
 	cr_assert_eq(plan->idle.ms, 0);
 	cr_assert_eq(plan->idle.loc.file, PLAN_BUILTIN);

@@ -11,7 +11,7 @@
  *   stage -> supervisor      STAGE_READY a: WIRE_LOCAL_SOCKETS  inherited descriptors are in order
  *   supervisor -> stage      FILTER    +fd: sealed memfd with the BPF bytes, a: WIRE_LANDLOCK
  *   stage -> supervisor      LISTENER  +fd: the seccomp listener
- *   supervisor -> stage      GO
+ *   supervisor -> stage      GO        a: port of gae-urlfetch on 127.0.0.1, 0: HTTP goes by sockets
  *   stage -> supervisor      EXEC_FAILED a: errno              (end of file instead: exec succeeded)
  *   stage -> supervisor      STAGE_FAILED text                 any step before failed; already a whole sentence
  *   supervisor -> front      STARTED                           exec succeeded

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "urlfetch/channel.h"
+
+#include "net/sock_diag.h"
+#include "shared/base/clock.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* The supervisor answers in microseconds; when it does not, it is stopped by a debugger or dying. */
+#define ANSWER_MS 2000
+/* An announced connection is accepted at once, unless we are at our limit. */
+#define FORGET_NS UINT64_C(120000000000)
+#define ANNOUNCED_MAX 65536
+
+bool channel_endpoint(const struct sockaddr_storage *address, struct net_endpoint *out)
+{
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+
+	if (address->ss_family == AF_INET) {
+		memcpy(&v4, address, sizeof(v4));
+		*out = (struct net_endpoint){net_addr_from_v4(&v4.sin_addr), ntohs(v4.sin_port)};
+		return true;
+	}
+	if (address->ss_family != AF_INET6)
+		return false;
+	memcpy(&v6, address, sizeof(v6));
+	*out = (struct net_endpoint){net_addr_from_v6(&v6.sin6_addr, v6.sin6_scope_id),
+				     ntohs(v6.sin6_port)};
+	return true;
+}
+
+static void place_set(struct relay_place *place, const struct net_endpoint *endpoint)
+{
+	place->family = endpoint->addr.family;
+	place->port = endpoint->port;
+	place->scope = endpoint->addr.scope_id;
+	memcpy(place->bytes, endpoint->addr.bytes, sizeof(place->bytes));
+}
+
+static struct net_endpoint place_get(const struct relay_place *place)
+{
+	struct net_endpoint endpoint = {
+	    .addr = {.family = (sa_family_t)place->family, .scope_id = place->scope},
+	    .port = place->port};
+
+	memcpy(endpoint.addr.bytes, place->bytes, sizeof(place->bytes));
+	return endpoint;
+}
+
+int channel_init(struct channel *channel, int fd, int listener)
+{
+	struct sockaddr_storage own = {0};
+	socklen_t size = sizeof(own);
+
+	channel->fd = fd;
+	if (getsockname(listener, (struct sockaddr *)&own, &size) < 0)
+		return -errno;
+	if (!channel_endpoint(&own, &channel->own))
+		return -EAFNOSUPPORT;
+	channel->questions = sock_diag_open();
+	return 0;
+}
+
+int channel_ready(struct channel *channel)
+{
+	struct relay_message message = {.type = RELAY_READY};
+
+	return relay_send(channel->fd, &message, 0);
+}
+
+/* --- who is announced --- */
+
+static void announce(struct channel *channel, const struct relay_message *message)
+{
+	struct channel_client client = {place_get(&message->from), message->cookie, clock_now_ns()};
+
+	/* A call that asked again how its connect fares. */
+	for (size_t i = 0; i < channel->n_announced; i++)
+		if (channel->announced[i].cookie == client.cookie)
+			return;
+	if (channel->n_announced == ANNOUNCED_MAX)
+		return;
+	if (channel->n_announced == channel->room) {
+		size_t room = channel->room ? 2 * channel->room : 64;
+		struct channel_client *grown =
+		    reallocarray(channel->announced, room, sizeof(*grown));
+
+		if (!grown)
+			return; /* its connection is closed for want of an announcement */
+		channel->announced = grown;
+		channel->room = room;
+	}
+	channel->announced[channel->n_announced++] = client;
+}
+
+static void forget(struct channel *channel, size_t i)
+{
+	channel->announced[i] = channel->announced[--channel->n_announced];
+}
+
+void channel_forget(struct channel *channel, uint64_t now_ns)
+{
+	for (size_t i = channel->n_announced; i-- > 0;)
+		if (now_ns - channel->announced[i].heard_ns > FORGET_NS)
+			forget(channel, i);
+}
+
+bool channel_take(struct channel *channel, const struct net_endpoint *from)
+{
+	for (size_t i = 0; i < channel->n_announced; i++) {
+		const struct channel_client client = channel->announced[i];
+		struct sock_tuple tuple = {.local = *from, .remote = channel->own};
+		struct tcp_numbers numbers;
+		int rc = 0;
+
+		if (client.from.port != from->port ||
+		    !net_addr_equal(&client.from.addr, &from->addr))
+			continue;
+		if (channel->questions >= 0)
+			rc = sock_diag_ask(channel->questions, &tuple, client.cookie, &numbers);
+		/* An old announcement of this port, whose connection never came, may stand before the right one. */
+		if (rc < 0)
+			continue;
+		forget(channel, i);
+		return true;
+	}
+	return false;
+}
+
+/* --- messages --- */
+
+static void hear(struct channel *channel, const struct relay_message *message)
+{
+	if (message->type == RELAY_CLIENT)
+		announce(channel, message);
+	if (message->type == RELAY_CLIENT || message->type == RELAY_SHUT)
+		channel->heard(channel->context, message);
+}
+
+void channel_run(struct channel *channel)
+{
+	struct relay_message message;
+	int rc;
+
+	while ((rc = relay_receive(channel->fd, &message, MSG_DONTWAIT)) == 1)
+		hear(channel, &message);
+	channel->over |= rc != -EAGAIN;
+}
+
+/* Announcements that come before the answer are kept; nothing else is done for them meanwhile. */
+static int await_answer(struct channel *channel, struct relay_message *answer)
+{
+	struct pollfd wire = {.fd = channel->fd, .events = POLLIN};
+	uint64_t until = clock_now_ns() + UINT64_C(1000000) * ANSWER_MS, now;
+	int rc;
+
+	while ((now = clock_now_ns()) < until) {
+		rc = relay_receive(channel->fd, answer, MSG_DONTWAIT);
+		if (rc == 1 && answer->type == RELAY_ANSWER)
+			return 0;
+		if (rc == 1 && answer->type == RELAY_CLIENT)
+			announce(channel, answer);
+		else if (rc == 1)
+			hear(channel, answer);
+		else if (rc == -EAGAIN)
+			poll(&wire, 1, (int)((until - now) / 1000000u) + 1);
+		else
+			break;
+	}
+	channel->over = true;
+	return -EPIPE;
+}
+
+static int ask(struct channel *channel, struct relay_message *message)
+{
+	if (!channel->over && relay_send(channel->fd, message, 0) == 0 &&
+	    await_answer(channel, message) == 0)
+		return message->a;
+	snprintf(message->text, sizeof(message->text), "the supervisor does not answer");
+	return EACCES;
+}
+
+int channel_ask_name(struct channel *channel, const char *host, struct relay_message *answer)
+{
+	*answer = (struct relay_message){.type = RELAY_ASK_NAME};
+	snprintf(answer->text, sizeof(answer->text), "%s", host);
+	return ask(channel, answer);
+}
+
+int channel_ask_address(struct channel *channel, const char *host, uint64_t cookie,
+			const struct sockaddr_storage *to, struct relay_message *answer)
+{
+	struct net_endpoint endpoint;
+
+	*answer = (struct relay_message){.type = RELAY_ASK_ADDRESS, .cookie = cookie};
+	snprintf(answer->text, sizeof(answer->text), "%s", host);
+	if (!channel_endpoint(to, &endpoint))
+		return EAFNOSUPPORT;
+	place_set(&answer->to, &endpoint);
+	return ask(channel, answer);
+}
+
+void channel_connected(struct channel *channel, uint64_t cookie,
+		       const struct sockaddr_storage *from, const struct sockaddr_storage *to)
+{
+	struct relay_message message = {.type = RELAY_CONNECTED, .cookie = cookie};
+	struct net_endpoint near, far;
+
+	if (!channel_endpoint(from, &near) || !channel_endpoint(to, &far))
+		return;
+	place_set(&message.from, &near);
+	place_set(&message.to, &far);
+	relay_send(channel->fd, &message, 0);
+}
+
+void channel_refused(struct channel *channel, const char *host, const char *why)
+{
+	struct relay_message message = {.type = RELAY_REFUSED};
+
+	snprintf(message.text, sizeof(message.text), "%s: %s", host, why);
+	relay_send(channel->fd, &message, MSG_DONTWAIT);
+}

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "urlfetch/gateway.h"
+
+#include "shared/base/clock.h"
+#include "shared/base/compiler.h"
+#include "urlfetch/client.h"
+#include "urlfetch/fetch.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define EVENTS_AT_ONCE 64
+#define MS UINT64_C(1000000)
+#define TICK_MAX_MS 60000
+#define SPIN_NS UINT64_C(50000)
+
+/* --- sources --- */
+
+void gateway_watch(struct gateway *gateway, struct source *source, uint32_t events)
+{
+	struct epoll_event event = {.events = events, .data.ptr = source};
+	int operation = source->events == 0 ? EPOLL_CTL_ADD
+			: events == 0       ? EPOLL_CTL_DEL
+					    : EPOLL_CTL_MOD;
+
+	if (events == source->events)
+		return;
+	/* Can fail for want of memory alone: then nothing is heard of it until its deadline. */
+	if (epoll_ctl(gateway->epoll, operation, source->fd, &event) == 0)
+		source->events = events;
+}
+
+void gateway_relax(struct gateway *gateway, struct source *source, uint32_t events)
+{
+	gateway_watch(gateway, source, source->events | events);
+}
+
+void gateway_unwatch(struct gateway *gateway, struct source *source)
+{
+	gateway_watch(gateway, source, 0);
+	source->run = NULL;
+}
+
+void gateway_bury(struct gateway *gateway, struct source *source, void *memory)
+{
+	source->run = NULL;
+	source->memory = memory;
+	source->next = gateway->dead;
+	gateway->dead = source;
+}
+
+static void free_dead(struct gateway *gateway)
+{
+	while (gateway->dead) {
+		struct source *source = gateway->dead;
+
+		gateway->dead = source->next;
+		free(source->memory);
+	}
+}
+
+/* --- libcurl's side of the loop --- */
+
+struct curl_source {
+	struct source source;
+	struct gateway *gateway;
+	bool idle; /* libcurl has no interest, but may soon have again */
+};
+
+static void run_curl(struct source *source, uint32_t events)
+{
+	struct curl_source *socket = CONTAINER_OF(source, struct curl_source, source);
+	struct gateway *gateway = socket->gateway;
+	int flags = 0, running, fd = source->fd;
+
+	if (socket->idle) {
+		gateway_watch(gateway, source, 0);
+		return;
+	}
+
+	flags |= (events & (EPOLLIN | EPOLLHUP)) ? CURL_CSELECT_IN : 0;
+	flags |= (events & EPOLLOUT) ? CURL_CSELECT_OUT : 0;
+	flags |= (events & EPOLLERR) ? CURL_CSELECT_ERR : 0;
+	outgoing_look(&gateway->outgoing, fd, &gateway->channel);
+	curl_multi_socket_action(gateway->multi, fd, flags, &running);
+}
+
+static void bury_curl(struct gateway *gateway, struct curl_source *socket)
+{
+	gateway_unwatch(gateway, &socket->source);
+	gateway_bury(gateway, &socket->source, socket);
+}
+
+void gateway_close_curl(struct gateway *gateway, int fd)
+{
+	struct curl_source *socket = outgoing_get(&gateway->outgoing, fd);
+
+	if (socket)
+		bury_curl(gateway, socket);
+	outgoing_remove(&gateway->outgoing, fd);
+}
+
+/* CURLMOPT_SOCKETFUNCTION */
+static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *mine)
+{
+	struct gateway *gateway = context;
+	struct curl_source *socket = mine;
+	uint32_t events = 0;
+
+	(void)easy;
+	if (!socket)
+		socket = outgoing_get(&gateway->outgoing, fd);
+	if (what == CURL_POLL_REMOVE) {
+		/* A connection that is kept stays registered: its next request wants the same. */
+		if (socket && outgoing_get(&gateway->outgoing, fd))
+			socket->idle = true;
+		else if (socket)
+			bury_curl(gateway, socket);
+		return 0;
+	}
+	if (!socket) {
+		socket = calloc(1, sizeof(*socket));
+		if (!socket)
+			return -1;
+		socket->source = (struct source){.run = run_curl, .fd = fd};
+		socket->gateway = gateway;
+		curl_multi_assign(gateway->multi, fd, socket);
+		outgoing_set(&gateway->outgoing, fd, socket);
+	}
+	if (socket->idle)
+		curl_multi_assign(gateway->multi, fd, socket);
+	socket->idle = false;
+	events |= (what & CURL_POLL_IN) ? EPOLLIN : 0;
+	events |= (what & CURL_POLL_OUT) ? EPOLLOUT : 0;
+	gateway_watch(gateway, &socket->source, events);
+	return 0;
+}
+
+/* CURLMOPT_TIMERFUNCTION */
+static int on_curl_timer(CURLM *multi, long ms, void *context)
+{
+	struct gateway *gateway = context;
+
+	(void)multi;
+	gateway->curl_at_ns = ms < 0 ? UINT64_MAX : clock_now_ns() + (uint64_t)ms * MS;
+	return 0;
+}
+
+static void finish_fetches(struct gateway *gateway)
+{
+	CURLMsg *message;
+	int left;
+
+	while ((message = curl_multi_info_read(gateway->multi, &left))) {
+		struct fetch *fetch;
+
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&fetch);
+		fetch_done(fetch, message->data.result);
+	}
+}
+
+/* --- the loop --- */
+
+static void run_listener(struct source *source, uint32_t events)
+{
+	(void)events;
+	client_accept(CONTAINER_OF(source, struct gateway, listener));
+}
+
+static void run_supervisor(struct source *source, uint32_t events)
+{
+	struct gateway *gateway = CONTAINER_OF(source, struct gateway, supervisor);
+
+	(void)events;
+	channel_run(&gateway->channel);
+	client_admit(gateway);
+}
+
+static void hear(void *context, const struct relay_message *message)
+{
+	struct gateway *gateway = context;
+
+	if (message->type == RELAY_SHUT)
+		outgoing_shut(&gateway->outgoing, message->cookie, message->a);
+}
+
+int gateway_init(struct gateway *gateway, int listener, int supervisor)
+{
+	int rc;
+
+	gateway->listener = (struct source){.run = run_listener, .fd = listener};
+	gateway->supervisor = (struct source){.run = run_supervisor, .fd = supervisor};
+	gateway->curl_at_ns = UINT64_MAX;
+	gateway->channel.heard = hear;
+	gateway->channel.context = gateway;
+	gateway->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (gateway->epoll < 0)
+		return -errno;
+	rc = channel_init(&gateway->channel, supervisor, listener);
+	if (rc < 0)
+		return rc;
+	gateway->multi = curl_multi_init();
+	if (!gateway->multi)
+		return -ENOMEM;
+	curl_multi_setopt(gateway->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
+	curl_multi_setopt(gateway->multi, CURLMOPT_SOCKETDATA, gateway);
+	curl_multi_setopt(gateway->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
+	curl_multi_setopt(gateway->multi, CURLMOPT_TIMERDATA, gateway);
+	curl_multi_setopt(gateway->multi, CURLMOPT_MAXCONNECTS, 64L);
+	gateway_watch(gateway, &gateway->supervisor, EPOLLIN);
+	return 0;
+}
+
+/* Sends what was put, ends what is over.  Return: when the next of them is over. */
+static uint64_t look_after_clients(struct gateway *gateway, uint64_t now)
+{
+	struct client *client, *next;
+	uint64_t first = UINT64_MAX;
+
+	for (client = gateway->clients; client; client = next) {
+		next = client->next;
+		if (!client->tunnel && !client_flush(client))
+			continue;
+		client_tick(client, now);
+	}
+	for (client = gateway->clients; client; client = client->next) {
+		if (client->deadline_ns < first)
+			first = client->deadline_ns;
+		if (client->fetch && client->fetch->retry_ns && client->fetch->retry_ns < first)
+			first = client->fetch->retry_ns;
+	}
+	return first;
+}
+
+static int sleep_ms(const struct gateway *gateway, uint64_t first, uint64_t now)
+{
+	uint64_t until = gateway->curl_at_ns < first ? gateway->curl_at_ns : first, ms;
+
+	if (until <= now)
+		return 0;
+	ms = (until - now + MS - 1) / MS;
+	return ms < TICK_MAX_MS ? (int)ms : TICK_MAX_MS;
+}
+
+static void run_timer(struct gateway *gateway, uint64_t now)
+{
+	int running;
+
+	if (now < gateway->curl_at_ns)
+		return;
+	gateway->curl_at_ns = UINT64_MAX;
+	curl_multi_socket_action(gateway->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+}
+
+/*
+ * With one client alone, each message finds us asleep.  The answer of a server that is near comes within the time that it takes to go to sleep and be
+ * woken again.  Whoever else wants the processor has it meanwhile.
+ */
+static int await(struct gateway *gateway, struct epoll_event *events, int ms)
+{
+	uint64_t until = gateway->spins ? clock_now_ns() + SPIN_NS : 0;
+	int n = epoll_wait(gateway->epoll, events, EVENTS_AT_ONCE, gateway->spins ? 0 : ms);
+
+	while (gateway->spins && n == 0 && ms != 0) {
+		if (clock_now_ns() >= until)
+			return epoll_wait(gateway->epoll, events, EVENTS_AT_ONCE, ms);
+		sched_yield();
+		n = epoll_wait(gateway->epoll, events, EVENTS_AT_ONCE, 0);
+	}
+	return n;
+}
+
+void gateway_run(struct gateway *gateway)
+{
+	UNINITIALIZED struct epoll_event events[EVENTS_AT_ONCE];
+	uint64_t first = UINT64_MAX;
+
+	while (!gateway->channel.over) {
+		bool room = gateway->n_clients < GATEWAY_CLIENTS_MAX;
+		int n;
+
+		gateway_watch(gateway, &gateway->listener, room ? EPOLLIN : 0);
+		n = await(gateway, events, sleep_ms(gateway, first, clock_now_ns()));
+		gateway->spins = n > 0 && gateway->n_clients == 1;
+		for (int i = 0; i < n; i++) {
+			struct source *source = events[i].data.ptr;
+
+			if (source->run)
+				source->run(source, events[i].events);
+		}
+		run_timer(gateway, clock_now_ns());
+		finish_fetches(gateway);
+		/* What a fetch begun just now may do at once. */
+		run_timer(gateway, clock_now_ns());
+		finish_fetches(gateway);
+		first = look_after_clients(gateway, clock_now_ns());
+		channel_forget(&gateway->channel, clock_now_ns());
+		free_dead(gateway);
+	}
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef URLFETCH_GATEWAY_H
+#define URLFETCH_GATEWAY_H
+
+#include "urlfetch/channel.h"
+#include "urlfetch/outgoing.h"
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * gae-urlfetch in one thread: an epoll loop over the listener, the clients, libcurl's sockets and
+ * the supervisor.
+ *
+ *   listener ─accept─▶ client ─▶ request ─┬─▶ fetch   (libcurl, http and https URLs) ─▶ answer
+ *                                         └─▶ tunnel  (CONNECT: libcurl connects, then bytes both ways)
+ *
+ * Nothing but the question to the supervisor is ever waited for, which takes microseconds.
+ * Memory is bounded by GATEWAY_CLIENTS_MAX times what one client may hold.
+ */
+#define GATEWAY_CLIENTS_MAX 512
+#define GATEWAY_SPARE_MAX 32 /* easy handles kept for the next fetches */
+
+struct client;
+struct fetch;
+
+/* Something with a descriptor in the loop. */
+struct source {
+	void (*run)(struct source *source, uint32_t events);
+	int fd;
+	uint32_t events;     /* registered; 0: is not */
+	struct source *next; /* among the dead */
+	void *memory;
+};
+
+struct gateway {
+	int epoll;
+	struct source listener, supervisor;
+	struct channel channel;
+	struct outgoing outgoing;
+	CURLM *multi;
+	CURL *spare[GATEWAY_SPARE_MAX];
+	size_t n_spare;
+	struct fetch *spare_fetches[GATEWAY_SPARE_MAX];
+	size_t n_spare_fetches;
+	uint64_t curl_at_ns; /* when libcurl wants to be called; UINT64_MAX: never */
+	struct client *clients;
+	size_t n_clients;
+	bool spins;          /* one client, one request: see await() */
+	struct source *dead; /* freed when the events at hand are dealt with */
+	/* What the command line says. */
+	const char *app;
+	uint32_t deadline_s, deadline_max_s;
+};
+
+/** gateway_init() - @listener, @supervisor: descriptors, owned from now on.  Return: 0 or -errno. */
+int gateway_init(struct gateway *gateway, int listener, int supervisor);
+
+/** gateway_run() - until the supervisor is gone. */
+void gateway_run(struct gateway *gateway);
+
+/** gateway_watch() - have source->run called on @events, and on errors and hang-ups; 0: never. */
+void gateway_watch(struct gateway *gateway, struct source *source, uint32_t events);
+
+/**
+ * gateway_relax() - @events are enough, but what is registered already may stay until it is
+ * heard of: most often it is wanted again by then, and two system calls are saved.
+ */
+void gateway_relax(struct gateway *gateway, struct source *source, uint32_t events);
+
+/** gateway_close_curl() - a socket of libcurl's is about to be closed. */
+void gateway_close_curl(struct gateway *gateway, int fd);
+
+/** gateway_unwatch() - before the descriptor is closed: source->run is never called again. */
+void gateway_unwatch(struct gateway *gateway, struct source *source);
+
+/** gateway_bury() - free @memory, which has @source in it, when no event can point to it any more. */
+void gateway_bury(struct gateway *gateway, struct source *source, void *memory);
+#endif
