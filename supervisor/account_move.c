@@ -140,10 +140,10 @@ enum account_answer account_adopt(struct account *account, const struct account_
 		socket = account_insert(account, caller, moved->transport, now);
 	if (socket) {
 		account_use(socket, caller, now);
-		if (!known)
+		if (!known) {
 			fill_adopted(account, socket, caller, moved);
-		if (!known)
 			socket->made_ns = ago(now, moved->age_ns);
+		}
 		socket->used_ns = ago(now, moved->quiet_ns);
 		socket->offered = offered;
 		account_schedule(account, socket, now);

@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -50,9 +51,20 @@ struct porter {
 
 	pthread_mutex_t lock; /* never held over a system call that waits */
 	struct offer *offers; /* PORTER_OFFERS_MAX */
+	size_t max;           /* of .held */
 	size_t held, next;
 	uint64_t second, failures;
 };
+
+/* Half of our descriptors stay for all else: a program that offers as much as it can still has its other calls. */
+static size_t most_offers(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur / 2 >= PORTER_OFFERS_MAX)
+		return PORTER_OFFERS_MAX;
+	return files.rlim_cur / 2;
+}
 
 struct porter *porter_new(struct supervisor *sup)
 {
@@ -61,6 +73,7 @@ struct porter *porter_new(struct supervisor *sup)
 	if (!porter)
 		return NULL;
 	porter->sup = sup;
+	porter->max = most_offers();
 	porter->listener = porter->identity.directory = -1;
 	atomic_init(&porter->next_listener, -1);
 	porter->changed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -226,7 +239,7 @@ static void note_change(struct porter *porter)
 
 static int find_free(struct porter *porter)
 {
-	for (size_t i = 0; i < PORTER_OFFERS_MAX; i++) {
+	for (size_t i = 0; porter->held < porter->max && i < PORTER_OFFERS_MAX; i++) {
 		size_t at = (porter->next + i) % PORTER_OFFERS_MAX;
 
 		if (porter->offers[at].state != FREE)

@@ -32,7 +32,7 @@ struct supervisor;
  */
 struct porter;
 
-#define PORTER_OFFERS_MAX 1024
+#define PORTER_OFFERS_MAX 1024 /* and no more than half of our limit on descriptors */
 
 /** porter_new() - Return: NULL when out of memory. */
 struct porter *porter_new(struct supervisor *sup);

@@ -210,23 +210,28 @@ def idle_cpu(hands):
 
 
 def out_of_descriptors(hands):
-    """The supervisor has no descriptor left: the call fails, and the socket stays where it was."""
-    a = hands.agent(preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
-    b = hands.agent()
-    server = hands.server()
-    a.do("n = 0\nwhile True:\n"
-         f"    tcp(n, {server.getsockname()[1]})\n    r = attempt('offer(n)')\n"
-         "    if not r.startswith('gae1-'): break\n    sockets[n].close()\n    n += 1")
-    expect(a.do("r") == "ENOBUFS" and a.do("n") > 10, f"{a.do('r')} after {a.do('n')}")
-    expect(a.do("sockets[n].send(b'x')") == 1, "it is lost")
-    # As importer, too; and what it could not take stays on offer.
-    here = hands.connected(b)
-    token = b.do("offer('s')")
-    got = a.do(f"claim('s', {token!r})")
-    expect(got in ("ENOBUFS", "EIO", None), f"not ENOBUFS but {got}")
-    if got is not None:
-        expect(b.do(f"claim('s', {token!r})") is None, "it is lost")
-    exchange(here, a if got is None else b)
+    """The supervisor has few descriptors, then none: the call fails, and the socket stays where it was."""
+    for limit in (64, 34):
+        def low(limit=limit):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+        a, b = hands.agent(preexec=low), hands.agent()
+        server = hands.server()
+        a.do("n = 0\nwhile True:\n"
+             f"    tcp(n, {server.getsockname()[1]})\n    r = attempt('offer(n)')\n"
+             "    if not r.startswith('gae1-'): break\n    sockets[n].close()\n    n += 1")
+        expect(a.do("r") == "ENOBUFS" and 5 < a.do("n") <= limit // 2, f"{a.do('r')} after {a.do('n')}")
+        expect(a.do("sockets[n].send(b'x')") == 1, "it is lost")
+        if limit == 64:
+            here = hands.connected(a, "another")
+            exchange(here, a, "another")
+        # As importer, too; and what it could not take stays on offer.
+        here = hands.connected(b)
+        token = b.do("offer('s')")
+        got = a.do(f"claim('s', {token!r})")
+        expect(got in ("ENOBUFS", "EIO", None), f"not ENOBUFS but {got}")
+        if got is not None:
+            expect(b.do(f"claim('s', {token!r})") is None, "it is lost")
+        exchange(here, a if got is None else b)
 
 
 def daemon(hands):

@@ -197,7 +197,7 @@ def after_its_end(hands):
     here = hands.connected(a)
     token = a.do("offer('s')")
     begun = time.monotonic()
-    expect(a.finish() == 0 and time.monotonic() - begun < 2, "the front waits for the claim")
+    expect(a.finish() == 0 and time.monotonic() - begun < 0.6, "the front waits for the claim")
     a.expect_trace("the program has ended; 1 socket is on offer")
     expect(len(supervisors(hands.runtime)) == 2, "nobody stays")
     expect(b.do(f"claim('s', {token!r})") is None, "no claim")

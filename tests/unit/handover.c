@@ -188,6 +188,36 @@ Test(handover, messages_of_another_size_version_or_meaning_are_refused)
 	cr_expect_eq(exchange_parse(bytes, EXCHANGE_SIZE, &read), -EPROTO, "refused with 0");
 }
 
+/* @message as bytes, with one of them changed. */
+static int parse_changed(const struct exchange_message *message, size_t at, uint8_t value)
+{
+	uint8_t bytes[EXCHANGE_SIZE];
+	struct exchange_message read;
+
+	exchange_format(message, bytes);
+	cr_assert_eq(exchange_parse(bytes, sizeof(bytes), &read), 0);
+	bytes[at] = value;
+	return exchange_parse(bytes, sizeof(bytes), &read);
+}
+
+Test(handover, a_message_has_nothing_that_its_kind_has_not)
+{
+	struct exchange_message kept = {.type = EXCHANGE_KEPT};
+	struct exchange_message offer = some_offer();
+
+	cr_expect_eq(parse_changed(&kept, 4, 0), -EPROTO, "no type");
+	cr_expect_eq(parse_changed(&kept, 4, EXCHANGE_TYPES), -EPROTO, "an unknown type");
+	cr_expect_eq(parse_changed(&kept, 8, 1), -EPROTO, "an errno");
+	cr_expect_eq(parse_changed(&kept, 9, 16), -EPROTO, "what is no errno");
+	cr_expect_eq(parse_changed(&kept, 12, 1), -EPROTO, "a flag");
+	cr_expect_eq(parse_changed(&kept, 64, 1), -EPROTO, "a domain");
+	cr_expect_eq(parse_changed(&kept, 200, 1), -EPROTO, "a time");
+	offer.moved.has_tuple = false;
+	cr_expect_eq(parse_changed(&offer, 68, 3), -EPROTO, "both transports");
+	cr_expect_eq(parse_changed(&offer, 68, 0), -EPROTO, "none");
+	cr_expect_eq(parse_changed(&offer, 72 + 15, 1), -EPROTO, "more than an IPv4 address");
+}
+
 Test(handover, a_descriptor_comes_with_an_offer_alone)
 {
 	struct exchange_message message = some_offer(), read;
