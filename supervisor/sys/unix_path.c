@@ -27,7 +27,7 @@ bool unix_pattern_matches(const char *pattern, const char *path)
 	return strcmp(pattern, path) == 0;
 }
 
-static bool is_listed(const struct plan *plan, const char *path)
+bool unix_is_listed(const struct plan *plan, const char *path)
 {
 	for (size_t i = 0; i < plan->n_unix_paths; i++)
 		if (unix_pattern_matches(plan->unix_paths[i], path))
@@ -85,22 +85,26 @@ static bool is_listed_file(const struct plan *plan, int fd)
 	if (n <= 0)
 		return false;
 	name[n] = '\0';
-	return is_listed(plan, name) && fstat(fd, &theirs) == 0 && stat(name, &ours) == 0 &&
+	return unix_is_listed(plan, name) && fstat(fd, &theirs) == 0 && stat(name, &ours) == 0 &&
 	       theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino &&
 	       S_ISSOCK(ours.st_mode);
 }
 
-static int check_abstract(struct request *req, const struct sockaddr_un *un, size_t size,
-			  struct sockaddr_storage *to, socklen_t *to_size)
+bool unix_is_listed_abstract(const struct request *req, const struct sockaddr_un *un, size_t size)
 {
-	const struct plan *plan = req->sup->plan;
 	char name[sizeof(un->sun_path) + 1] = "@";
 	size_t length = size - offsetof(struct sockaddr_un, sun_path) - 1;
 
 	memcpy(name + 1, un->sun_path + 1, length);
 	/* A NUL inside would make the rest invisible to the comparison. */
-	if (length == 0 || strlen(name) != length + 1 || !is_listed(plan, name))
-		return (int)request_deny(req, EACCES, plan->unix_sockets.loc,
+	return length > 0 && strlen(name) == length + 1 && unix_is_listed(req->sup->plan, name);
+}
+
+static int check_abstract(struct request *req, const struct sockaddr_un *un, size_t size,
+			  struct sockaddr_storage *to, socklen_t *to_size)
+{
+	if (!unix_is_listed_abstract(req, un, size))
+		return (int)request_deny(req, EACCES, req->sup->plan->unix_sockets.loc,
 					 "local socket not listed");
 	memcpy(to, un, size);
 	*to_size = (socklen_t)size;

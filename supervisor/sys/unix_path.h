@@ -2,6 +2,8 @@
 #ifndef SYS_UNIX_PATH_H
 #define SYS_UNIX_PATH_H
 
+struct sockaddr_un;
+
 #include "request.h"
 
 /*
@@ -28,6 +30,12 @@ void unix_path_close(int path);
  * What we send on a local socket carries our credentials (SO_PASSCRED, SO_PEERCRED).
  */
 bool unix_has_our_uid(pid_t tid);
+
+/** unix_is_listed() - does `unix allow` have @path, absolute and without links, or "@name"? */
+bool unix_is_listed(const struct plan *plan, const char *path);
+
+/** unix_is_listed_abstract() - the same for an abstract name of more than sun_family. */
+bool unix_is_listed_abstract(const struct request *req, const struct sockaddr_un *un, size_t size);
 
 /** unix_pattern_matches() - @pattern from the policy, a trailing '*' for any rest.  Pure. */
 bool unix_pattern_matches(const char *pattern, const char *path);

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Local sockets with a name: what `unix allow` lists is bound and reached as without a fence, and nothing else."""
+from world import expect
+
+# The same natively and fenced.
+BINDS = r"""
+import errno, os, socket, sys
+top = sys.argv[1]
+os.mkdir(top + "/d"); os.chdir(top + "/d"); os.mkdir("sub"); os.symlink("sub", "link"); os.symlink("nowhere", "broken")
+def show(name, call):
+    try: print(name, call())
+    except OSError as e: print(name, errno.errorcode[e.errno])
+def bind(path, umask=0o22, kind=socket.SOCK_STREAM):
+    def go():
+        os.umask(umask)
+        s = socket.socket(socket.AF_UNIX, kind); s.bind(path)
+        return str(s.getsockname()).replace(top, "TOP"), oct(os.stat(path).st_mode) if path[0] != "\0" else ""
+    return go
+show("relative", bind("a"))
+show("again", bind("a"))
+show("absolute", bind(top + "/d/b", 0o077))
+show("crooked", bind("sub/../link//c", 0))
+show("broken link", bind("broken"))
+show("dot", bind("sub/."))
+show("directory", bind("sub/"))
+show("ends with a slash", bind("new/"))
+show("no directory", bind("no/x"))
+show("no directory but a socket", bind("a/x"))
+show("datagram", bind("dg", 0o27, socket.SOCK_DGRAM))
+show("107 bytes", bind("y" * 107))
+show("abstract", bind("\0gae-act-local"))
+def chosen():
+    s = socket.socket(socket.AF_UNIX); s.bind(""); return len(s.getsockname())
+show("chosen", chosen)
+def twice():
+    s = socket.socket(socket.AF_UNIX); s.bind("t1"); s.bind("t2")
+show("twice", twice)
+def serve():
+    s = socket.socket(socket.AF_UNIX); s.bind("srv"); s.listen()
+    c = socket.socket(socket.AF_UNIX); c.connect("srv"); a, _ = s.accept(); c.send(b"hi")
+    return a.recv(5), c.getpeername()
+show("served", serve)
+def datagrams():
+    a = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); a.bind("da")
+    b = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); b.bind("db")
+    b.sendto(b"hi", "da"); return a.recvfrom(10)
+show("datagrams", datagrams)
+"""
+
+# Only fenced.
+REFUSED = r"""
+import errno, os, socket, sys
+top = sys.argv[1]
+os.mkdir(top + "/allowed"); os.mkdir(top + "/other"); os.chdir(top + "/allowed"); os.symlink("../other", "out")
+for path in (top + "/other/x", "../other/x", "out/x", "\0other", "", "fine"):
+    s = socket.socket(socket.AF_UNIX)
+    try: s.bind(path); print("bound")
+    except OSError as e: print(errno.errorcode[e.errno])
+print(os.listdir(top + "/other"))
+"""
+
+POLICY = "gae-policy 1\nlisten allow\nsockopt any any pass\nunix allow "
+
+
+def same_binds(world):
+    native_top, fenced_top = world.path("n"), world.path("f")
+    policy = world.policy(f"{POLICY}{fenced_top}/* @*\n")
+    native = world.native("sh", "-c", 'mkdir "$2" && exec python3 -c "$1" "$2"', "sh", BINDS, native_top)
+    fenced = world.fenced(policy, "sh", "-c", 'mkdir "$2" && exec python3 -c "$1" "$2"', "sh", BINDS, fenced_top)
+    expect(native.returncode == 0 and "datagrams (b'hi', 'db')" in native.stdout, native.stdout + native.stderr)
+    expect(fenced.stdout == native.stdout, f"native:\n{native.stdout}\nfenced:\n{fenced.stdout}{fenced.stderr}")
+
+
+def unlisted(world):
+    top = world.path("u")
+    out = world.fenced(world.policy(f"{POLICY}{top}/allowed/*\n"), "sh", "-c", 'mkdir "$2" && exec python3 -c "$1" "$2"', "sh",
+                       REFUSED, top)
+    expect(out.stdout == "EACCES\nEACCES\nEACCES\nEACCES\nEACCES\nbound\n[]\n", out.stdout + out.stderr)
+
+
+def tests():
+    yield "local: names are bound as they are natively", same_binds
+    yield "local: no name that is not listed is bound", unlisted
