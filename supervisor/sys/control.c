@@ -103,7 +103,7 @@ static bool is_whole(const unsigned char *at, size_t left, struct cmsghdr *heade
 enum control_verdict control_check(int domain, const void *control, size_t size, const char **why)
 {
 	const unsigned char *at = control;
-	unsigned int rights = 0;
+	bool rights = false;
 
 	/* for_each_cmsghdr ends, without an error, where no whole header is left. */
 	while (size >= sizeof(struct cmsghdr)) {
@@ -115,25 +115,22 @@ enum control_verdict control_check(int domain, const void *control, size_t size,
 		*why = refuse(domain, (const struct cmsghdr *)(const void *)at);
 		if (*why)
 			return CONTROL_REFUSED;
-		rights += header.cmsg_level == SOL_SOCKET && header.cmsg_type == SCM_RIGHTS;
+		rights |= header.cmsg_level == SOL_SOCKET && header.cmsg_type == SCM_RIGHTS;
 		step = CMSG_ALIGN(header.cmsg_len);
 		if (step >= size)
 			break;
 		at += step;
 		size -= step;
 	}
-	if (rights > 1) {
-		*why = "descriptors in more than one control message";
-		return CONTROL_REFUSED;
-	}
 	return rights ? CONTROL_RIGHTS : CONTROL_FINE;
 }
 
 /*
- * The first message of @level and @type that the kernel would see, or NULL.
+ * Message @nth (from 0) of @level and @type that the kernel would see, or NULL.
  * @length: gets the length of its data
  */
-static unsigned char *find(void *control, size_t size, int level, int type, size_t *length)
+static unsigned char *find(void *control, size_t size, int level, int type, size_t nth,
+			   size_t *length)
 {
 	unsigned char *at = control;
 
@@ -143,7 +140,7 @@ static unsigned char *find(void *control, size_t size, int level, int type, size
 
 		if (!is_whole(at, size, &header))
 			return NULL;
-		if (header.cmsg_level == level && header.cmsg_type == type) {
+		if (header.cmsg_level == level && header.cmsg_type == type && nth-- == 0) {
 			*length = header.cmsg_len - CMSG_LEN(0);
 			return at + CMSG_LEN(0);
 		}
@@ -158,22 +155,27 @@ static unsigned char *find(void *control, size_t size, int level, int type, size
 
 unsigned int control_segment(const void *control, size_t size, int type)
 {
-	size_t length = 0;
 	/* Not written to. */
-	const unsigned char *data = find((void *)(uintptr_t)control, size, SOL_UDP, type, &length);
+	void *at = (void *)(uintptr_t)control;
+	const unsigned char *data;
 	uint16_t segment = 0;
+	size_t length;
 
-	/* 16 bits one way, an int the other; no packet is larger, and both architectures are little-endian. */
-	if (data && length >= sizeof(segment))
-		memcpy(&segment, data, sizeof(segment));
+	/*
+	 * The last one counts (udp_cmsg_send()).  16 bits one way, an int the other; no packet is
+	 * larger, and both architectures are little-endian.
+	 */
+	for (size_t i = 0; (data = find(at, size, SOL_UDP, type, i, &length)); i++)
+		if (length >= sizeof(segment))
+			memcpy(&segment, data, sizeof(segment));
 	return segment;
 }
 
-size_t control_fds(void *control, size_t size, int **fds)
+size_t control_fds(void *control, size_t size, size_t nth, int **fds)
 {
 	size_t length = 0;
-	unsigned char *data = find(control, size, SOL_SOCKET, SCM_RIGHTS, &length);
+	unsigned char *data = find(control, size, SOL_SOCKET, SCM_RIGHTS, nth, &length);
 
 	*fds = (int *)(void *)data;
-	return data ? length / sizeof(int) : 0;
+	return length / sizeof(int);
 }

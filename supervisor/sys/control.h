@@ -33,10 +33,11 @@ enum control_verdict control_check(int domain, const void *control, size_t size,
 unsigned int control_segment(const void *control, size_t size, int type);
 
 /**
- * control_fds() - the descriptors in the one SCM_RIGHTS message, in place, so that
+ * control_fds() - the descriptors in SCM_RIGHTS message @nth (from 0), in place, so that
  * they can be replaced by the sender's own.
- * Return: how many; *@fds points into @control (int, may be unaligned only if @control is).
+ * Return: how many; *@fds points into @control (int, may be unaligned only if @control is),
+ *         or is NULL: there are no more such messages.
  */
-size_t control_fds(void *control, size_t size, int **fds);
+size_t control_fds(void *control, size_t size, size_t nth, int **fds);
 
 #endif

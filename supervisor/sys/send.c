@@ -131,13 +131,13 @@ static bool is_udp(int file)
 	return (domain == AF_INET || domain == AF_INET6) && type == SOCK_DGRAM;
 }
 
-/* Replaces the program's descriptor numbers by our duplicates of what they stand for. */
-static int take_descriptors(struct crew_worker *worker, struct request *req, struct send_job *job)
+/* Replaces @n of the program's descriptor numbers by our duplicates of what they stand for. */
+static int take_numbers(struct crew_worker *worker, struct request *req, struct send_job *job,
+			int *numbers, size_t n)
 {
-	int *numbers;
-	size_t n = control_fds(job->control, job->control_size, &numbers);
+	int *copies = job->fds + job->n_fds;
 
-	if (n > SEND_FDS_MAX)
+	if (n > SEND_FDS_MAX - job->n_fds)
 		return -EINVAL;
 	for (size_t i = 0; i < n; i++) {
 		int copy = target_duplicate(&worker->targets, req->tid, numbers[i]);
@@ -151,7 +151,24 @@ static int take_descriptors(struct crew_worker *worker, struct request *req, str
 			    "a UDP socket stays in its process's window of descriptor numbers");
 	}
 	if (n)
-		memcpy(numbers, job->fds, n * sizeof(int));
+		memcpy(numbers, copies, n * sizeof(int));
+	return 0;
+}
+
+/* Of all SCM_RIGHTS messages, which the kernel adds up (scm_fp_copy()). */
+static int take_descriptors(struct crew_worker *worker, struct request *req, struct send_job *job)
+{
+	int *numbers, rc = 0;
+
+	for (size_t i = 0; rc == 0; i++) {
+		size_t n = control_fds(job->control, job->control_size, i, &numbers);
+
+		if (!numbers)
+			break;
+		rc = take_numbers(worker, req, job, numbers, n);
+	}
+	if (rc < 0)
+		return rc;
 	/* Its descriptors, or those of a successor with the same thread id? */
 	return notify_alive(req->sup->listener, req->id) ? 0 : -ESRCH;
 }

@@ -18,21 +18,26 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-bool unix_pattern_matches(const char *pattern, const char *path)
+bool unix_pattern_matches(const char *pattern, const char *name, size_t length)
 {
-	size_t length = strlen(pattern);
+	size_t size = strlen(pattern);
 
-	if (length > 0 && pattern[length - 1] == '*')
-		return strncmp(pattern, path, length - 1) == 0;
-	return strcmp(pattern, path) == 0;
+	if (size > 0 && pattern[size - 1] == '*')
+		return length >= size - 1 && memcmp(pattern, name, size - 1) == 0;
+	return length == size && memcmp(pattern, name, size) == 0;
+}
+
+static bool is_listed(const struct plan *plan, const char *name, size_t length)
+{
+	for (size_t i = 0; i < plan->n_unix_paths; i++)
+		if (unix_pattern_matches(plan->unix_paths[i], name, length))
+			return true;
+	return false;
 }
 
 bool unix_is_listed(const struct plan *plan, const char *path)
 {
-	for (size_t i = 0; i < plan->n_unix_paths; i++)
-		if (unix_pattern_matches(plan->unix_paths[i], path))
-			return true;
-	return false;
+	return is_listed(plan, path, strlen(path));
 }
 
 /* We act with our own credentials: only for a program that still has the same ones. */
@@ -96,8 +101,7 @@ bool unix_is_listed_abstract(const struct request *req, const struct sockaddr_un
 	size_t length = size - offsetof(struct sockaddr_un, sun_path) - 1;
 
 	memcpy(name + 1, un->sun_path + 1, length);
-	/* A NUL inside would make the rest invisible to the comparison. */
-	return length > 0 && strlen(name) == length + 1 && unix_is_listed(req->sup->plan, name);
+	return is_listed(req->sup->plan, name, length + 1);
 }
 
 static int check_abstract(struct request *req, const struct sockaddr_un *un, size_t size,

@@ -37,7 +37,7 @@ bool unix_is_listed(const struct plan *plan, const char *path);
 /** unix_is_listed_abstract() - the same for an abstract name of more than sun_family. */
 bool unix_is_listed_abstract(const struct request *req, const struct sockaddr_un *un, size_t size);
 
-/** unix_pattern_matches() - @pattern from the policy, a trailing '*' for any rest.  Pure. */
-bool unix_pattern_matches(const char *pattern, const char *path);
+/** unix_pattern_matches() - @pattern from the policy, a trailing '*' for any rest; @name may have NULs.  Pure. */
+bool unix_pattern_matches(const char *pattern, const char *name, size_t length);
 
 #endif

@@ -29,6 +29,7 @@ show("no directory but a socket", bind("a/x"))
 show("datagram", bind("dg", 0o27, socket.SOCK_DGRAM))
 show("107 bytes", bind("y" * 107))
 show("abstract", bind("\0gae-act-local"))
+show("abstract with a NUL", bind("\0gae-act-local\0x"))
 def chosen():
     s = socket.socket(socket.AF_UNIX); s.bind(""); return len(s.getsockname())
 show("chosen", chosen)
@@ -47,6 +48,25 @@ def datagrams():
 show("datagrams", datagrams)
 """
 
+# Descriptors in two control messages at once; a UDP socket is in the second of the last.
+RIGHTS = r"""
+import array, errno, os, socket
+a, b = socket.socketpair()
+def send(*sets):
+    try: return a.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds)) for fds in sets])
+    except OSError as e: return errno.errorcode[e.errno]
+def received():
+    data, control, flags, _ = b.recvmsg(10, 4096)
+    fds = array.array("i")
+    for level, kind, blob in control: fds.frombytes(blob)
+    return data, [os.fstat(fd).st_ino == os.fstat(own).st_ino for fd, own in zip(fds, (0, 1, 2))]
+null = os.open("/dev/null", os.O_RDONLY)
+print(send([0], [1, 2]), received())
+print(send([0], [-1]), send([null] * 200, [null] * 53), len(b.recvmsg(10, 4096)[1]), send([null] * 200, [null] * 54))
+udp = socket.socket(type=socket.SOCK_DGRAM)
+print(send([0], [udp.fileno()]))
+"""
+
 # Only fenced.
 REFUSED = r"""
 import errno, os, socket, sys
@@ -59,7 +79,7 @@ for path in (top + "/other/x", "../other/x", "out/x", "\0other", "", "fine"):
 print(os.listdir(top + "/other"))
 """
 
-POLICY = "gae-policy 1\nlisten allow\nsockopt any any pass\nunix allow "
+POLICY = "gae-policy 1\nsockopt any any pass\nlisten allow\nunix allow "
 
 
 def same_binds(world):
@@ -78,6 +98,15 @@ def unlisted(world):
     expect(out.stdout == "EACCES\nEACCES\nEACCES\nEACCES\nEACCES\nbound\n[]\n", out.stdout + out.stderr)
 
 
+def rights(world):
+    native = world.native("python3", "-c", RIGHTS)
+    fenced = world.fenced(world.policy(POLICY.replace("unix allow ", "unix pair\n")), "python3", "-c", RIGHTS)
+    lines = native.stdout.splitlines()
+    expect(len(lines) == 3 and lines[0] == "1 (b'x', [True, True, True])" and lines[2] == "1", native.stdout + native.stderr)
+    expect(fenced.stdout.splitlines() == lines[:2] + ["EPERM"], f"native:\n{native.stdout}\nfenced:\n{fenced.stdout}{fenced.stderr}")
+
+
 def tests():
     yield "local: names are bound as they are natively", same_binds
     yield "local: no name that is not listed is bound", unlisted
+    yield "local: descriptors in several control messages", rights

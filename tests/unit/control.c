@@ -128,7 +128,7 @@ Test(control, credentials_of_ones_own_choice_go_nowhere_that_believes_them)
 		     CONTROL_FINE);
 }
 
-Test(control, two_sets_of_descriptors_are_refused)
+Test(control, two_sets_of_descriptors_are_added_up)
 {
 	struct built built = {.size = 0};
 	const char *why;
@@ -136,18 +136,23 @@ Test(control, two_sets_of_descriptors_are_refused)
 
 	add(&built, SOL_SOCKET, SCM_RIGHTS, &fd, 4);
 	add(&built, SOL_SOCKET, SCM_RIGHTS, &fd, 4);
-	cr_assert_eq(control_check(AF_UNIX, built.bytes, built.size, &why), CONTROL_REFUSED);
+	cr_assert_eq(control_check(AF_UNIX, built.bytes, built.size, &why), CONTROL_RIGHTS);
 }
 
 Test(control, the_descriptors_are_found_behind_another_message)
 {
 	struct built built = {.size = 0};
-	int fds[2] = {5, 6}, *found = NULL;
+	int fds[2] = {5, 6}, more = 7, *found = NULL;
 	struct ucred credentials = {1, 2, 3};
 
 	add(&built, SOL_SOCKET, SCM_CREDENTIALS, &credentials, sizeof(credentials));
 	add(&built, SOL_SOCKET, SCM_RIGHTS, fds, sizeof(fds));
-	cr_assert_eq(control_fds(built.bytes, built.size, &found), 2);
+	add(&built, SOL_SOCKET, SCM_RIGHTS, &more, sizeof(more));
+	cr_assert_eq(control_fds(built.bytes, built.size, 0, &found), 2);
 	cr_assert_eq(found[0], 5);
 	cr_assert_eq(found[1], 6);
+	cr_assert_eq(control_fds(built.bytes, built.size, 1, &found), 1);
+	cr_assert_eq(found[0], 7);
+	cr_assert_eq(control_fds(built.bytes, built.size, 2, &found), 0);
+	cr_assert_null(found);
 }
