@@ -224,21 +224,54 @@ static void connect_ip(struct request *req, const void *bytes, size_t size)
 		request_answer(req, rc);
 }
 
-static void connect_unix(struct request *req, const void *bytes, size_t size)
+/* Return: the answer, or 1: the listener's queue is full, and the program waits for room. */
+static int try_unix(struct request *req, const void *bytes, size_t size)
 {
 	struct sockaddr_storage to;
 	socklen_t to_size;
 	int rc = unix_path_check(req, bytes, size, &to, &to_size);
+	int path = rc;
+	bool blocking;
 
-	if (rc >= 0) {
-		int path = rc;
-		bool blocking;
+	if (rc < 0)
+		return rc;
+	rc = connect_unblocked(req, &to, to_size, &blocking);
+	unix_path_close(path);
+	return rc == -EAGAIN && blocking ? 1 : rc;
+}
 
-		/* A full backlog gives EAGAIN here where a blocking connect would wait; there is nothing to poll for. */
-		rc = connect_unblocked(req, &to, to_size, &blocking);
-		unix_path_close(path);
+/* Nothing tells of room in a queue: it is tried again now and then, with the name read and decided anew. */
+static void resume_unix(struct crew_worker *worker, struct op *op)
+{
+	struct request *req = &op->req;
+	unsigned char bytes[SOCKADDR_MAX] = {0};
+	size_t size = req->call.args[2];
+	int rc = target_read(req->tid, req->call.args[1], bytes, size);
+
+	(void)worker;
+	if (!notify_alive(req->sup->listener, req->id)) {
+		op_drop(op);
+		return;
 	}
-	request_answer(req, rc);
+	if (rc == 0)
+		rc = try_unix(req, bytes, size);
+	if (rc == 1) {
+		op->by_time = true;
+		op_wait_again(op, EPOLLOUT);
+	} else {
+		op_answer(op, rc);
+	}
+}
+
+static void connect_unix(struct request *req, const void *bytes, size_t size)
+{
+	int rc = try_unix(req, bytes, size);
+
+	if (rc == 1)
+		op_wait(req, NULL, EPOLLOUT, socket_deadline(req->duplicate, SO_SNDTIMEO), EAGAIN,
+			resume_unix);
+	else
+		request_answer(req, rc);
 }
 
 void sys_connect(struct crew_worker *worker, struct request *req)

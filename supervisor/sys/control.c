@@ -30,14 +30,15 @@ static bool chooses_nothing(const struct cmsghdr *header)
 	return is_zero(CMSG_DATA(header), header->cmsg_len - CMSG_LEN(0));
 }
 
-static const char *refuse_ip(const struct cmsghdr *header)
+static const char *refuse_ip(bool bind_any, const struct cmsghdr *header)
 {
 	switch (header->cmsg_type) {
 	case IP_TOS:
 	case IP_TTL:
 		return NULL;
 	case IP_PKTINFO:
-		return chooses_nothing(header) ? NULL : "IP_PKTINFO chooses a local address";
+		return bind_any || chooses_nothing(header) ? NULL
+							   : "IP_PKTINFO chooses a local address";
 	case IP_RETOPTS:
 		return "IP_RETOPTS can route to another host";
 	default:
@@ -45,7 +46,7 @@ static const char *refuse_ip(const struct cmsghdr *header)
 	}
 }
 
-static const char *refuse_ipv6(const struct cmsghdr *header)
+static const char *refuse_ipv6(bool bind_any, const struct cmsghdr *header)
 {
 	switch (header->cmsg_type) {
 	case IPV6_TCLASS:
@@ -53,7 +54,8 @@ static const char *refuse_ipv6(const struct cmsghdr *header)
 	case IPV6_DONTFRAG:
 		return NULL;
 	case IPV6_PKTINFO:
-		return chooses_nothing(header) ? NULL : "IPV6_PKTINFO chooses a local address";
+		return bind_any || chooses_nothing(header) ? NULL
+							   : "IPV6_PKTINFO chooses a local address";
 	case IPV6_RTHDR:
 		return "IPV6_RTHDR can route to another host";
 	default:
@@ -78,16 +80,16 @@ static const char *refuse_socket(int domain, const struct cmsghdr *header)
 	}
 }
 
-static const char *refuse(int domain, const struct cmsghdr *header)
+static const char *refuse(int domain, bool bind_any, const struct cmsghdr *header)
 {
 	if (header->cmsg_level == SOL_SOCKET)
 		return refuse_socket(domain, header);
 	if (header->cmsg_level == SOL_UDP && domain != AF_UNIX)
 		return header->cmsg_type == UDP_SEGMENT ? NULL : "control message";
 	if (header->cmsg_level == IPPROTO_IP && domain != AF_UNIX)
-		return refuse_ip(header);
+		return refuse_ip(bind_any, header);
 	if (header->cmsg_level == IPPROTO_IPV6 && domain == AF_INET6)
-		return refuse_ipv6(header);
+		return refuse_ipv6(bind_any, header);
 	return "control message";
 }
 
@@ -100,7 +102,8 @@ static bool is_whole(const unsigned char *at, size_t left, struct cmsghdr *heade
 	return header->cmsg_len >= sizeof(*header) && header->cmsg_len <= left;
 }
 
-enum control_verdict control_check(int domain, const void *control, size_t size, const char **why)
+enum control_verdict control_check(int domain, bool bind_any, const void *control, size_t size,
+				   const char **why)
 {
 	const unsigned char *at = control;
 	bool rights = false;
@@ -112,7 +115,7 @@ enum control_verdict control_check(int domain, const void *control, size_t size,
 
 		if (!is_whole(at, size, &header))
 			return CONTROL_INVALID;
-		*why = refuse(domain, (const struct cmsghdr *)(const void *)at);
+		*why = refuse(domain, bind_any, (const struct cmsghdr *)(const void *)at);
 		if (*why)
 			return CONTROL_REFUSED;
 		rights |= header.cmsg_level == SOL_SOCKET && header.cmsg_type == SCM_RIGHTS;

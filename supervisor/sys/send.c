@@ -179,7 +179,8 @@ static int check_control(struct crew_worker *worker, struct request *req, struct
 
 	if (job->control_size == 0)
 		return 0;
-	switch (control_check(req->socket.domain, job->control, job->control_size, &why)) {
+	switch (control_check(req->socket.domain, req->sup->plan->bind.word == BIND_ANY,
+			      job->control, job->control_size, &why)) {
 	case CONTROL_INVALID:
 		return -EINVAL;
 	case CONTROL_REFUSED:
@@ -323,6 +324,25 @@ static void wait_for(struct request *req, struct send_job *job, uint32_t events)
 		kept->timeout_error, resume_send);
 }
 
+/*
+ * Zero copy would pin our memory, not the program's.  Without SO_ZEROCOPY the kernel takes no notice
+ * of the flag.  With it the program waits for a message on the error queue that it may use its
+ * memory again, which would never come: it is told that no memory can be pinned, and copies.
+ */
+static int refuse_zero_copy(struct request *req, struct send_job *job)
+{
+	int wanted = 0;
+	socklen_t size = sizeof(wanted);
+
+	if (!(job->flags & MSG_ZEROCOPY))
+		return 0;
+	job->flags &= ~MSG_ZEROCOPY;
+	if (job->total == 0 ||
+	    getsockopt(req->duplicate, SOL_SOCKET, SO_ZEROCOPY, &wanted, &size) < 0 || !wanted)
+		return 0;
+	return -ENOBUFS;
+}
+
 #define SEND_IS_WAITING LONG_MIN
 
 /*
@@ -339,9 +359,9 @@ static long carry_out(struct crew_worker *worker, struct request *req, struct me
 	job->parts = message->parts;
 	job->n_parts = message->n_parts;
 	job->stream = req->socket.type == SOCK_STREAM;
-	/* Zero copy would pin our memory, not the program's; copying is what the flag may fall back to. */
-	job->flags &= ~MSG_ZEROCOPY;
-	rc = check_control(worker, req, job);
+	rc = refuse_zero_copy(req, job);
+	if (rc == 0)
+		rc = check_control(worker, req, job);
 	if (rc == 0)
 		rc = decide(worker, req, message);
 	if (rc == 1 && may_wait) {

@@ -41,6 +41,20 @@ def serve():
     c = socket.socket(socket.AF_UNIX); c.connect("srv"); a, _ = s.accept(); c.send(b"hi")
     return a.recv(5), c.getpeername()
 show("served", serve)
+def full():
+    import struct, threading, time
+    s = socket.socket(socket.AF_UNIX); s.bind("full"); s.listen(0)
+    first = socket.socket(socket.AF_UNIX); first.connect("full")
+    def more(timeout):
+        c = socket.socket(socket.AF_UNIX); c.setblocking(timeout != 0)
+        if timeout: c.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", *divmod(timeout, 1000000)))
+        begun = time.monotonic()
+        try: c.connect("full"); return "connected", time.monotonic() - begun > 0.1
+        except OSError as e: return errno.errorcode[e.errno], time.monotonic() - begun > 0.1
+    now, late = more(0), more(150000)
+    threading.Timer(0.2, lambda: (s.accept(), s.accept())).start()
+    return now, late, more(3000000)
+show("full queue", full)
 def datagrams():
     a = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); a.bind("da")
     b = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); b.bind("db")

@@ -44,7 +44,7 @@ static void read_control(int domain, unsigned char *control, size_t size)
 	const char *why = NULL;
 	int *fds = NULL;
 	size_t n;
-	enum control_verdict verdict = control_check(domain, control, size, &why);
+	enum control_verdict verdict = control_check(domain, false, control, size, &why);
 
 	if (verdict == CONTROL_REFUSED)
 		expect(why != NULL);
