@@ -16,12 +16,12 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from both import GAE_RUN, HERE, POLICY
+from both import GAE_RUN, HERE, POLICY, PYTHON
 from python_tests import read_list
 
 LIMIT = 40
 NGINX = """
-daemon off; master_process off; error_log stderr crit; pid {place}/nginx.pid;
+user root root; daemon off; master_process off; error_log stderr crit; pid {place}/nginx.pid;
 events {{ }}
 http {{
     access_log off; client_body_temp_path {place}; proxy_temp_path {place}; fastcgi_temp_path {place};
@@ -81,7 +81,10 @@ wait_file() { for _ in $(seq 300); do [ -e "$1" ] && return; sleep 0.02; done; }
 SOCAT_UDP = "ttl=9,tos=16,so-sndbuf=60000,so-rcvbuf=60000,so-reuseaddr,so-broadcast,so-priority=3,so-rcvlowat=1"
 SOCAT_TCP = "nodelay,keepalive,keepidle=5,keepintvl=2,keepcnt=3,so-linger=2,so-sndbuf=50000,so-rcvbuf=50000,mss=1000,tos=8,ttl=20," \
             "quickack,syncnt=2"
+# Of programs/calls.py, each by itself since differences.txt has it.
+CALLS = ["splice_to", "peer_of_connect", "sender_of_message", "own_credentials", "move_down"]
 OTHERS = {
+    "calls": f"exec {PYTHON} $HERE/programs/calls.py - {' '.join(CALLS)}",
     "node": "node $HERE/programs/smoke.js",
     "go": "exec $PROGRAMS/go",
     "java": "exec java -Xshare:auto -XX:TieredStopAtLevel=1 -cp $PROGRAMS Smoke",
@@ -255,6 +258,8 @@ def scenarios():
     for name, arguments in CURL.items():
         yield f"curl {name}", re.sub(r"(^| )/(?=[a-z]+)(?!etc)", r"\1http://127.0.0.1:8080/", "curl -sS " + arguments)
     yield from OTHERS.items()
+    for name in CALLS:
+        yield f"call {name}", f"exec {PYTHON} $HERE/programs/calls.py {name}"
 
 
 def compare(place, name, script):
