@@ -40,7 +40,7 @@ struct helper {
 	uint64_t rights; /* effective capabilities of the program */
 	const struct sockaddr_un *name;
 	socklen_t size;
-	int rc;
+	int rc; /* denied, until it is done */
 };
 
 /* Of the capabilities that we have left, only those that the program has as well. */
@@ -56,18 +56,25 @@ static int lower_rights(uint64_t rights)
 	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
 }
 
+static int bind_as_program(const struct helper *helper)
+{
+	int rc = lower_rights(helper->rights);
+
+	if (rc < 0)
+		return rc;
+	if (fchdir(helper->directory) < 0)
+		return -errno;
+	umask(helper->mask);
+	return bind(helper->socket, (const struct sockaddr *)helper->name, helper->size) < 0
+		   ? -errno
+		   : 0;
+}
+
 static int run_helper(void *context)
 {
 	struct helper *helper = context;
 
-	helper->rc = lower_rights(helper->rights);
-	if (helper->rc == 0 && fchdir(helper->directory) < 0)
-		helper->rc = -errno;
-	if (helper->rc == 0) {
-		umask(helper->mask);
-		if (bind(helper->socket, (const struct sockaddr *)helper->name, helper->size) < 0)
-			helper->rc = -errno;
-	}
+	helper->rc = bind_as_program(helper);
 	syscall(SYS_exit, 0);
 	return 0;
 }
@@ -153,7 +160,8 @@ static int find_place(int base, const char *path, char place[PATH_MAX + 128])
 static long bind_path(struct request *req, const struct sockaddr_un *name, size_t size)
 {
 	char path[sizeof(name->sun_path) + 1] = "", place[PATH_MAX + 128], at[48];
-	struct helper helper = {.socket = req->duplicate, .name = name, .size = (socklen_t)size};
+	struct helper helper = {
+	    .socket = req->duplicate, .name = name, .size = (socklen_t)size, .rc = -EACCES};
 	CLEANUP_FD int directory = -1;
 	int rc;
 
