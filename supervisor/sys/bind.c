@@ -5,6 +5,7 @@
 #include "supervisor.h"
 #include "sys/dispatch.h"
 #include "sys/netlink.h"
+#include "sys/unix_bind.h"
 #include "sys/unix_path.h"
 
 #include <errno.h>
@@ -98,8 +99,10 @@ void sys_bind(struct crew_worker *worker, struct request *req)
 	case AF_NETLINK:
 		request_answer(req, netlink_bind(req, bytes, size));
 		break;
+	case AF_UNIX:
+		request_answer(req, unix_bind(req, bytes, size));
+		break;
 	default:
-		request_answer(req, request_deny(req, EACCES, req->sup->plan->unix_sockets.loc,
-						 "binding a local socket"));
+		request_answer(req, request_deny(req, EACCES, req->loc, "address family"));
 	}
 }

@@ -274,28 +274,60 @@ static void connect_ip(struct request *req, const void *bytes, size_t size)
 		request_answer(req, rc);
 }
 
-static void connect_unix(struct request *req, const void *bytes, size_t size)
+/* Return: the answer, or 1: the listener's queue is full, and the program waits for room. */
+static int try_unix(struct request *req, const void *bytes, size_t size)
 {
 	struct sockaddr_storage to;
 	socklen_t to_size;
 	int rc = unix_path_check(req, bytes, size, &to, &to_size);
+	int path = rc, begun;
+	bool blocking;
 
-	if (rc >= 0) {
-		int path = rc;
-		bool blocking;
-		int begun;
-
-		/* A full backlog gives EAGAIN here where a blocking connect would wait; there is nothing to poll for. */
-		rc = connect_unblocked(req, &to, to_size, &blocking, &begun);
-		unix_path_close(path);
-		/* Nobody hears what it writes before it is shut: the porter asks who has written. */
-		if (rc == 0 && unix_is_ours(req->duplicate)) {
-			shutdown(req->duplicate, SHUT_RDWR);
-			rc = (int)request_deny(req, EACCES, req->sup->plan->unix_sockets.loc,
-					       "a supervisor's socket");
-		}
+	if (rc < 0)
+		return rc;
+	rc = connect_unblocked(req, &to, to_size, &blocking, &begun);
+	unix_path_close(path);
+	/* Nobody hears what it writes before it is shut: the porter asks who has written. */
+	if (rc == 0 && unix_is_ours(req->duplicate)) {
+		shutdown(req->duplicate, SHUT_RDWR);
+		return (int)request_deny(req, EACCES, req->sup->plan->unix_sockets.loc,
+					 "a supervisor's socket");
 	}
-	request_answer(req, rc);
+	return rc == -EAGAIN && blocking ? 1 : rc;
+}
+
+/* Nothing tells of room in a queue: it is tried again now and then, with the name read and decided anew. */
+static void resume_unix(struct crew_worker *worker, struct op *op)
+{
+	struct request *req = &op->req;
+	unsigned char bytes[SOCKADDR_MAX] = {0};
+	size_t size = req->call.args[2];
+	int rc = target_read(req->tid, req->call.args[1], bytes, size);
+
+	(void)worker;
+	if (!notify_alive(req->sup->listener, req->id)) {
+		op_drop(op);
+		return;
+	}
+	if (rc == 0)
+		rc = try_unix(req, bytes, size);
+	if (rc == 1) {
+		op->by_time = true;
+		op_wait_again(op, EPOLLOUT);
+	} else {
+		op_answer(op, rc);
+	}
+}
+
+static void connect_unix(struct request *req, const void *bytes, size_t size)
+{
+	int rc = try_unix(req, bytes, size);
+
+	if (rc == 1)
+		op_wait(req, NULL, EPOLLOUT, socket_deadline(req->duplicate, SO_SNDTIMEO), EAGAIN,
+			resume_unix);
+	else
+		request_answer(req, rc);
 }
 
 void sys_connect(struct crew_worker *worker, struct request *req)

@@ -30,14 +30,15 @@ static bool chooses_nothing(const struct cmsghdr *header)
 	return is_zero(CMSG_DATA(header), header->cmsg_len - CMSG_LEN(0));
 }
 
-static const char *refuse_ip(const struct cmsghdr *header)
+static const char *refuse_ip(bool bind_any, const struct cmsghdr *header)
 {
 	switch (header->cmsg_type) {
 	case IP_TOS:
 	case IP_TTL:
 		return NULL;
 	case IP_PKTINFO:
-		return chooses_nothing(header) ? NULL : "IP_PKTINFO chooses a local address";
+		return bind_any || chooses_nothing(header) ? NULL
+							   : "IP_PKTINFO chooses a local address";
 	case IP_RETOPTS:
 		return "IP_RETOPTS can route to another host";
 	default:
@@ -45,7 +46,7 @@ static const char *refuse_ip(const struct cmsghdr *header)
 	}
 }
 
-static const char *refuse_ipv6(const struct cmsghdr *header)
+static const char *refuse_ipv6(bool bind_any, const struct cmsghdr *header)
 {
 	switch (header->cmsg_type) {
 	case IPV6_TCLASS:
@@ -53,7 +54,8 @@ static const char *refuse_ipv6(const struct cmsghdr *header)
 	case IPV6_DONTFRAG:
 		return NULL;
 	case IPV6_PKTINFO:
-		return chooses_nothing(header) ? NULL : "IPV6_PKTINFO chooses a local address";
+		return bind_any || chooses_nothing(header) ? NULL
+							   : "IPV6_PKTINFO chooses a local address";
 	case IPV6_RTHDR:
 		return "IPV6_RTHDR can route to another host";
 	default:
@@ -78,16 +80,16 @@ static const char *refuse_socket(int domain, const struct cmsghdr *header)
 	}
 }
 
-static const char *refuse(int domain, const struct cmsghdr *header)
+static const char *refuse(int domain, bool bind_any, const struct cmsghdr *header)
 {
 	if (header->cmsg_level == SOL_SOCKET)
 		return refuse_socket(domain, header);
 	if (header->cmsg_level == SOL_UDP && domain != AF_UNIX)
 		return header->cmsg_type == UDP_SEGMENT ? NULL : "control message";
 	if (header->cmsg_level == IPPROTO_IP && domain != AF_UNIX)
-		return refuse_ip(header);
+		return refuse_ip(bind_any, header);
 	if (header->cmsg_level == IPPROTO_IPV6 && domain == AF_INET6)
-		return refuse_ipv6(header);
+		return refuse_ipv6(bind_any, header);
 	return "control message";
 }
 
@@ -100,10 +102,11 @@ static bool is_whole(const unsigned char *at, size_t left, struct cmsghdr *heade
 	return header->cmsg_len >= sizeof(*header) && header->cmsg_len <= left;
 }
 
-enum control_verdict control_check(int domain, const void *control, size_t size, const char **why)
+enum control_verdict control_check(int domain, bool bind_any, const void *control, size_t size,
+				   const char **why)
 {
 	const unsigned char *at = control;
-	unsigned int rights = 0;
+	bool rights = false;
 
 	/* for_each_cmsghdr ends, without an error, where no whole header is left. */
 	while (size >= sizeof(struct cmsghdr)) {
@@ -112,28 +115,25 @@ enum control_verdict control_check(int domain, const void *control, size_t size,
 
 		if (!is_whole(at, size, &header))
 			return CONTROL_INVALID;
-		*why = refuse(domain, (const struct cmsghdr *)(const void *)at);
+		*why = refuse(domain, bind_any, (const struct cmsghdr *)(const void *)at);
 		if (*why)
 			return CONTROL_REFUSED;
-		rights += header.cmsg_level == SOL_SOCKET && header.cmsg_type == SCM_RIGHTS;
+		rights |= header.cmsg_level == SOL_SOCKET && header.cmsg_type == SCM_RIGHTS;
 		step = CMSG_ALIGN(header.cmsg_len);
 		if (step >= size)
 			break;
 		at += step;
 		size -= step;
 	}
-	if (rights > 1) {
-		*why = "descriptors in more than one control message";
-		return CONTROL_REFUSED;
-	}
 	return rights ? CONTROL_RIGHTS : CONTROL_FINE;
 }
 
 /*
- * The first message of @level and @type that the kernel would see, or NULL.
+ * Message @nth (from 0) of @level and @type that the kernel would see, or NULL.
  * @length: gets the length of its data
  */
-static unsigned char *find(void *control, size_t size, int level, int type, size_t *length)
+static unsigned char *find(void *control, size_t size, int level, int type, size_t nth,
+			   size_t *length)
 {
 	unsigned char *at = control;
 
@@ -143,7 +143,7 @@ static unsigned char *find(void *control, size_t size, int level, int type, size
 
 		if (!is_whole(at, size, &header))
 			return NULL;
-		if (header.cmsg_level == level && header.cmsg_type == type) {
+		if (header.cmsg_level == level && header.cmsg_type == type && nth-- == 0) {
 			*length = header.cmsg_len - CMSG_LEN(0);
 			return at + CMSG_LEN(0);
 		}
@@ -158,22 +158,27 @@ static unsigned char *find(void *control, size_t size, int level, int type, size
 
 unsigned int control_segment(const void *control, size_t size, int type)
 {
-	size_t length = 0;
 	/* Not written to. */
-	const unsigned char *data = find((void *)(uintptr_t)control, size, SOL_UDP, type, &length);
+	void *at = (void *)(uintptr_t)control;
+	const unsigned char *data;
 	uint16_t segment = 0;
+	size_t length;
 
-	/* 16 bits one way, an int the other; no packet is larger, and both architectures are little-endian. */
-	if (data && length >= sizeof(segment))
-		memcpy(&segment, data, sizeof(segment));
+	/*
+	 * The last one counts (udp_cmsg_send()).  16 bits one way, an int the other; no packet is
+	 * larger, and both architectures are little-endian.
+	 */
+	for (size_t i = 0; (data = find(at, size, SOL_UDP, type, i, &length)); i++)
+		if (length >= sizeof(segment))
+			memcpy(&segment, data, sizeof(segment));
 	return segment;
 }
 
-size_t control_fds(void *control, size_t size, int **fds)
+size_t control_fds(void *control, size_t size, size_t nth, int **fds)
 {
 	size_t length = 0;
-	unsigned char *data = find(control, size, SOL_SOCKET, SCM_RIGHTS, &length);
+	unsigned char *data = find(control, size, SOL_SOCKET, SCM_RIGHTS, nth, &length);
 
 	*fds = (int *)(void *)data;
-	return data ? length / sizeof(int) : 0;
+	return length / sizeof(int);
 }

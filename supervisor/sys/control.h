@@ -2,14 +2,15 @@
 #ifndef SYS_CONTROL_H
 #define SYS_CONTROL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /*
  * Control messages of sendmsg(2), judged on the copy against an allow-list.
  * IP_RETOPTS and routing headers would send a datagram for an allowed address to
- * another host; packet info would choose the local address, which is bind by
- * another name.  Pure.
+ * another host; packet info chooses the local address and the interface, which is
+ * bind by another name and goes by its statement.  Pure.
  */
 enum control_verdict {
 	CONTROL_FINE,
@@ -20,10 +21,12 @@ enum control_verdict {
 
 /**
  * control_check() - walk @control as the kernel does (CMSG_OK, __scm_send, ip_cmsg_send).
- * @domain: SO_DOMAIN of the socket; @control: @size bytes, aligned for struct cmsghdr
+ * @domain: SO_DOMAIN of the socket; @bind_any: may it choose a local address?
+ * @control: @size bytes, aligned for struct cmsghdr
  * @why: static text for CONTROL_REFUSED
  */
-enum control_verdict control_check(int domain, const void *control, size_t size, const char **why);
+enum control_verdict control_check(int domain, bool bind_any, const void *control, size_t size,
+				   const char **why);
 
 /**
  * control_segment() - the size of packets that one message was made of, or is to be cut into.
@@ -33,10 +36,11 @@ enum control_verdict control_check(int domain, const void *control, size_t size,
 unsigned int control_segment(const void *control, size_t size, int type);
 
 /**
- * control_fds() - the descriptors in the one SCM_RIGHTS message, in place, so that
+ * control_fds() - the descriptors in SCM_RIGHTS message @nth (from 0), in place, so that
  * they can be replaced by the sender's own.
- * Return: how many; *@fds points into @control (int, may be unaligned only if @control is).
+ * Return: how many; *@fds points into @control (int, may be unaligned only if @control is),
+ *         or is NULL: there are no more such messages.
  */
-size_t control_fds(void *control, size_t size, int **fds);
+size_t control_fds(void *control, size_t size, size_t nth, int **fds);
 
 #endif

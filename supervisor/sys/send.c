@@ -140,13 +140,13 @@ static bool is_udp(int file)
 	return (domain == AF_INET || domain == AF_INET6) && type == SOCK_DGRAM;
 }
 
-/* Replaces the program's descriptor numbers by our duplicates of what they stand for. */
-static int take_descriptors(struct crew_worker *worker, struct request *req, struct send_job *job)
+/* Replaces @n of the program's descriptor numbers by our duplicates of what they stand for. */
+static int take_numbers(struct crew_worker *worker, struct request *req, struct send_job *job,
+			int *numbers, size_t n)
 {
-	int *numbers;
-	size_t n = control_fds(job->control, job->control_size, &numbers);
+	int *copies = job->fds + job->n_fds;
 
-	if (n > SEND_FDS_MAX)
+	if (n > SEND_FDS_MAX - job->n_fds)
 		return -EINVAL;
 	for (size_t i = 0; i < n; i++) {
 		int copy = target_duplicate(&worker->targets, req->tid, numbers[i]);
@@ -160,7 +160,24 @@ static int take_descriptors(struct crew_worker *worker, struct request *req, str
 			    "a UDP socket stays in its process's window of descriptor numbers");
 	}
 	if (n)
-		memcpy(numbers, job->fds, n * sizeof(int));
+		memcpy(numbers, copies, n * sizeof(int));
+	return 0;
+}
+
+/* Of all SCM_RIGHTS messages, which the kernel adds up (scm_fp_copy()). */
+static int take_descriptors(struct crew_worker *worker, struct request *req, struct send_job *job)
+{
+	int *numbers, rc = 0;
+
+	for (size_t i = 0; rc == 0; i++) {
+		size_t n = control_fds(job->control, job->control_size, i, &numbers);
+
+		if (!numbers)
+			break;
+		rc = take_numbers(worker, req, job, numbers, n);
+	}
+	if (rc < 0)
+		return rc;
 	/* Its descriptors, or those of a successor with the same thread id? */
 	return notify_alive(req->sup->listener, req->id) ? 0 : -ESRCH;
 }
@@ -171,7 +188,8 @@ static int check_control(struct crew_worker *worker, struct request *req, struct
 
 	if (job->control_size == 0)
 		return 0;
-	switch (control_check(req->socket.domain, job->control, job->control_size, &why)) {
+	switch (control_check(req->socket.domain, req->sup->plan->bind.word == BIND_ANY,
+			      job->control, job->control_size, &why)) {
 	case CONTROL_INVALID:
 		return -EINVAL;
 	case CONTROL_REFUSED:
@@ -297,6 +315,25 @@ static const void *held_bytes(const struct crew_worker *worker, struct request *
 	return keeps ? worker->buffer : NULL;
 }
 
+/*
+ * Zero copy would pin our memory, not the program's.  Without SO_ZEROCOPY the kernel takes no notice
+ * of the flag.  With it the program waits for a message on the error queue that it may use its
+ * memory again, which would never come: it is told that no memory can be pinned, and copies.
+ */
+static int refuse_zero_copy(struct request *req, struct send_job *job)
+{
+	int wanted = 0;
+	socklen_t size = sizeof(wanted);
+
+	if (!(job->flags & MSG_ZEROCOPY))
+		return 0;
+	job->flags &= ~MSG_ZEROCOPY;
+	if (job->total == 0 ||
+	    getsockopt(req->duplicate, SOL_SOCKET, SO_ZEROCOPY, &wanted, &size) < 0 || !wanted)
+		return 0;
+	return -ENOBUFS;
+}
+
 #define SEND_IS_WAITING LONG_MIN
 
 /*
@@ -314,9 +351,9 @@ static long carry_out(struct crew_worker *worker, struct request *req, struct me
 	job->parts = message->parts;
 	job->n_parts = message->n_parts;
 	job->stream = req->socket.type == SOCK_STREAM;
-	/* Zero copy would pin our memory, not the program's; copying is what the flag may fall back to. */
-	job->flags &= ~MSG_ZEROCOPY;
-	rc = check_control(worker, req, job);
+	rc = refuse_zero_copy(req, job);
+	if (rc == 0)
+		rc = check_control(worker, req, job);
 	if (rc == 0)
 		rc = decide(worker, req, message);
 	if (rc == 1 && may_wait) {

@@ -19,21 +19,26 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-bool unix_pattern_matches(const char *pattern, const char *path)
+bool unix_pattern_matches(const char *pattern, const char *name, size_t length)
 {
-	size_t length = strlen(pattern);
+	size_t size = strlen(pattern);
 
-	if (length > 0 && pattern[length - 1] == '*')
-		return strncmp(pattern, path, length - 1) == 0;
-	return strcmp(pattern, path) == 0;
+	if (size > 0 && pattern[size - 1] == '*')
+		return length >= size - 1 && memcmp(pattern, name, size - 1) == 0;
+	return length == size && memcmp(pattern, name, size) == 0;
 }
 
-static bool is_listed(const struct plan *plan, const char *path)
+static bool is_listed(const struct plan *plan, const char *name, size_t length)
 {
 	for (size_t i = 0; i < plan->n_unix_paths; i++)
-		if (unix_pattern_matches(plan->unix_paths[i], path))
+		if (unix_pattern_matches(plan->unix_paths[i], name, length))
 			return true;
 	return false;
+}
+
+bool unix_is_listed(const struct plan *plan, const char *path)
+{
+	return is_listed(plan, path, strlen(path));
 }
 
 /* We act with our own credentials: only for a program that still has the same ones. */
@@ -84,7 +89,7 @@ bool unix_is_ours(int fd)
 }
 
 /* The runtime directory, by what it is and not by its name. */
-static bool is_in_runtime_directory(const char *name)
+bool unix_in_runtime_directory(const char *name)
 {
 	char path[PATH_MAX], directory[PATH_MAX];
 	struct stat theirs, ours;
@@ -109,22 +114,25 @@ static bool is_listed_file(const struct plan *plan, int fd)
 	if (n <= 0)
 		return false;
 	name[n] = '\0';
-	return is_listed(plan, name) && !is_in_runtime_directory(name) && fstat(fd, &theirs) == 0 &&
+	return unix_is_listed(plan, name) && !unix_in_runtime_directory(name) && fstat(fd, &theirs) == 0 &&
 	       stat(name, &ours) == 0 && theirs.st_dev == ours.st_dev &&
 	       theirs.st_ino == ours.st_ino && S_ISSOCK(ours.st_mode);
+}
+
+bool unix_is_listed_abstract(const struct request *req, const struct sockaddr_un *un, size_t size)
+{
+	char name[sizeof(un->sun_path) + 1] = "@";
+	size_t length = size - offsetof(struct sockaddr_un, sun_path) - 1;
+
+	memcpy(name + 1, un->sun_path + 1, length);
+	return is_listed(req->sup->plan, name, length + 1);
 }
 
 static int check_abstract(struct request *req, const struct sockaddr_un *un, size_t size,
 			  struct sockaddr_storage *to, socklen_t *to_size)
 {
-	const struct plan *plan = req->sup->plan;
-	char name[sizeof(un->sun_path) + 1] = "@";
-	size_t length = size - offsetof(struct sockaddr_un, sun_path) - 1;
-
-	memcpy(name + 1, un->sun_path + 1, length);
-	/* A NUL inside would make the rest invisible to the comparison. */
-	if (length == 0 || strlen(name) != length + 1 || !is_listed(plan, name))
-		return (int)request_deny(req, EACCES, plan->unix_sockets.loc,
+	if (!unix_is_listed_abstract(req, un, size))
+		return (int)request_deny(req, EACCES, req->sup->plan->unix_sockets.loc,
 					 "local socket not listed");
 	memcpy(to, un, size);
 	*to_size = (socklen_t)size;

@@ -2,6 +2,8 @@
 #ifndef SYS_UNIX_PATH_H
 #define SYS_UNIX_PATH_H
 
+struct sockaddr_un;
+
 #include "request.h"
 
 /*
@@ -36,7 +38,16 @@ bool unix_is_ours(int fd);
  */
 bool unix_has_our_uid(pid_t tid);
 
-/** unix_pattern_matches() - @pattern from the policy, a trailing '*' for any rest.  Pure. */
-bool unix_pattern_matches(const char *pattern, const char *path);
+/** unix_in_runtime_directory() - is @name, absolute, one of the supervisors' directory?  Nothing there is the program's. */
+bool unix_in_runtime_directory(const char *name);
+
+/** unix_is_listed() - does `unix allow` have @path, absolute and without links, or "@name"? */
+bool unix_is_listed(const struct plan *plan, const char *path);
+
+/** unix_is_listed_abstract() - the same for an abstract name of more than sun_family. */
+bool unix_is_listed_abstract(const struct request *req, const struct sockaddr_un *un, size_t size);
+
+/** unix_pattern_matches() - @pattern from the policy, a trailing '*' for any rest; @name may have NULs.  Pure. */
+bool unix_pattern_matches(const char *pattern, const char *name, size_t length);
 
 #endif

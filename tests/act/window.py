@@ -35,6 +35,15 @@ print("position", os.lseek(file.fileno(), 0, os.SEEK_CUR))
 show("sendfile at the end", lambda: os.sendfile(fd, file.fileno(), None, 500), False)
 show("too long", lambda: os.write(fd, b"x" * 70000))
 print("select", len(select.select([], [here], [], 0)[1]), fd < 1024)
+import struct
+def from_address(level, kind, data, to):
+    wild = socket.socket(to.family, socket.SOCK_DGRAM)
+    return wild.sendmsg([b"x"], [(level, kind, data)], 0, to.getsockname()), to.recvfrom(10)[1][0]
+there6 = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); there6.bind(("::1", 0)); there6.settimeout(5)
+show("source", lambda: from_address(0, 8, struct.pack("=I4s4s", 0, socket.inet_aton("127.0.0.5"), b""), there), False)
+show("source 6", lambda: from_address(41, 50, socket.inet_pton(socket.AF_INET6, "::1") + struct.pack("I", 0), there6), False)
+show("interface 6", lambda: from_address(41, 50, bytes(16) + struct.pack("I", 1), there6), False)
+show("foreign source", lambda: from_address(0, 8, struct.pack("=I4s4s", 0, socket.inet_aton("192.0.2.9"), b""), there), False)
 copy = here.dup()
 show("dup", lambda: copy.send(b"dup"))
 print("nonblocking", socket.socket(socket.AF_INET6, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK).getblocking())
@@ -270,6 +279,22 @@ def many(policy, soft, wanted):
     return test
 
 
+# Nothing tells the program that its memory is free again: it must hear so.
+ZERO_COPY = r"""
+import errno, socket
+there = socket.create_server(("127.0.0.1", 0)); here = socket.create_connection(there.getsockname()); peer, _ = there.accept()
+def send(flags):
+    try: return here.sendmsg([b"x" * 100], [], flags)
+    except OSError as e: return errno.errorcode[e.errno]
+print(send(0x4000000)); here.setsockopt(socket.SOL_SOCKET, 60, 1); print(send(0x4000000), send(0), len(peer.recv(1000)))
+"""
+
+
+def zero_copy(world):
+    out = world.fenced(world.policy(POLICY + "listen allow\n"), "python3", "-c", ZERO_COPY)
+    expect(out.stdout == "100\nENOBUFS 100 200\n", out.stdout + out.stderr)
+
+
 def flips(world):
     out = world.fenced(world.policy(POLICY), "python3", "-c", FLIP)
     expect(out.stdout == "done\n", out.stdout + out.stderr)
@@ -279,6 +304,7 @@ def tests():
     strict = POLICY.replace("unix pair", "unix none")
     yield "window: every write gives what it gives natively", same_writes
     yield "window: every receive gives what it gives natively", same_reads
+    yield "window: a zero-copy message is refused, not left without its end", zero_copy
     yield "window: no way to another number", numbers
     yield "window: 1,500 files and a high limit", many(POLICY, 0, "high 5 b'hello'\n")
     yield "window: 1,500 files and a limit below the high numbers", many(POLICY, 2000, "low 5 b'hello'\n")

@@ -44,7 +44,7 @@ static void read_control(int domain, unsigned char *control, size_t size)
 	const char *why = NULL;
 	int *fds = NULL;
 	size_t n;
-	enum control_verdict verdict = control_check(domain, control, size, &why);
+	enum control_verdict verdict = control_check(domain, false, control, size, &why);
 
 	if (verdict == CONTROL_REFUSED)
 		expect(why != NULL);
@@ -54,13 +54,13 @@ static void read_control(int domain, unsigned char *control, size_t size)
 			expect_harmless(domain, header);
 	if (verdict != CONTROL_RIGHTS)
 		return;
-	n = control_fds(control, size, &fds);
-	if (n)
+	for (size_t nth = 0; n = control_fds(control, size, nth, &fds), fds; nth++) {
 		expect((unsigned char *)fds >= control &&
 		       (unsigned char *)(fds + n) <= control + size);
-	/* As the sender does: it puts its own numbers there. */
-	for (size_t i = 0; i < n; i++)
-		fds[i] = -1;
+		/* As the sender does: it puts its own numbers there. */
+		for (size_t i = 0; i < n; i++)
+			fds[i] = -1;
+	}
 }
 
 static void read_netlink(unsigned char *data, size_t size)

@@ -33,14 +33,14 @@ static enum control_verdict check_one(int domain, int level, int type, const voi
 	const char *why;
 
 	add(&built, level, type, data, size);
-	return control_check(domain, built.bytes, built.size, &why);
+	return control_check(domain, false, built.bytes, built.size, &why);
 }
 
 Test(control, no_control_data_is_fine)
 {
 	const char *why;
 
-	cr_assert_eq(control_check(AF_INET, NULL, 0, &why), CONTROL_FINE);
+	cr_assert_eq(control_check(AF_INET, false, NULL, 0, &why), CONTROL_FINE);
 }
 
 Test(control, type_of_service_ttl_and_segment_size_pass)
@@ -85,6 +85,21 @@ Test(control, packet_info_passes_only_when_it_chooses_nothing)
 	    CONTROL_REFUSED);
 }
 
+Test(control, packet_info_chooses_where_any_address_may_be_bound)
+{
+	struct built built = {.size = 0};
+	struct in_pktinfo source = {.ipi_spec_dst.s_addr = 1};
+	struct in6_pktinfo interface6 = {.ipi6_ifindex = 2};
+	unsigned char route[8] = {0x83, 7, 4};
+	const char *why = NULL;
+
+	add(&built, IPPROTO_IP, IP_PKTINFO, &source, sizeof(source));
+	add(&built, IPPROTO_IPV6, IPV6_PKTINFO, &interface6, sizeof(interface6));
+	cr_assert_eq(control_check(AF_INET6, true, built.bytes, built.size, &why), CONTROL_FINE);
+	add(&built, IPPROTO_IP, IP_RETOPTS, route, 8);
+	cr_assert_eq(control_check(AF_INET6, true, built.bytes, built.size, &why), CONTROL_REFUSED);
+}
+
 Test(control, a_refused_message_behind_a_fine_one_is_seen)
 {
 	struct built built = {.size = 0};
@@ -94,7 +109,7 @@ Test(control, a_refused_message_behind_a_fine_one_is_seen)
 
 	add(&built, IPPROTO_IP, IP_TOS, &tos, 4);
 	add(&built, IPPROTO_IP, IP_RETOPTS, route, 8);
-	cr_assert_eq(control_check(AF_INET, built.bytes, built.size, &why), CONTROL_REFUSED);
+	cr_assert_eq(control_check(AF_INET, false, built.bytes, built.size, &why), CONTROL_REFUSED);
 	cr_assert_not_null(why);
 }
 
@@ -103,9 +118,9 @@ Test(control, a_length_outside_the_buffer_is_invalid)
 	struct cmsghdr header = {.cmsg_len = 4096, .cmsg_level = IPPROTO_IP, .cmsg_type = IP_TOS};
 	const char *why;
 
-	cr_assert_eq(control_check(AF_INET, &header, sizeof(header), &why), CONTROL_INVALID);
+	cr_assert_eq(control_check(AF_INET, false, &header, sizeof(header), &why), CONTROL_INVALID);
 	header.cmsg_len = 3;
-	cr_assert_eq(control_check(AF_INET, &header, sizeof(header), &why), CONTROL_INVALID);
+	cr_assert_eq(control_check(AF_INET, false, &header, sizeof(header), &why), CONTROL_INVALID);
 }
 
 Test(control, descriptors_travel_on_local_sockets_only)
@@ -128,7 +143,7 @@ Test(control, credentials_of_ones_own_choice_go_nowhere_that_believes_them)
 		     CONTROL_FINE);
 }
 
-Test(control, two_sets_of_descriptors_are_refused)
+Test(control, two_sets_of_descriptors_are_added_up)
 {
 	struct built built = {.size = 0};
 	const char *why;
@@ -136,18 +151,23 @@ Test(control, two_sets_of_descriptors_are_refused)
 
 	add(&built, SOL_SOCKET, SCM_RIGHTS, &fd, 4);
 	add(&built, SOL_SOCKET, SCM_RIGHTS, &fd, 4);
-	cr_assert_eq(control_check(AF_UNIX, built.bytes, built.size, &why), CONTROL_REFUSED);
+	cr_assert_eq(control_check(AF_UNIX, false, built.bytes, built.size, &why), CONTROL_RIGHTS);
 }
 
 Test(control, the_descriptors_are_found_behind_another_message)
 {
 	struct built built = {.size = 0};
-	int fds[2] = {5, 6}, *found = NULL;
+	int fds[2] = {5, 6}, more = 7, *found = NULL;
 	struct ucred credentials = {1, 2, 3};
 
 	add(&built, SOL_SOCKET, SCM_CREDENTIALS, &credentials, sizeof(credentials));
 	add(&built, SOL_SOCKET, SCM_RIGHTS, fds, sizeof(fds));
-	cr_assert_eq(control_fds(built.bytes, built.size, &found), 2);
+	add(&built, SOL_SOCKET, SCM_RIGHTS, &more, sizeof(more));
+	cr_assert_eq(control_fds(built.bytes, built.size, 0, &found), 2);
 	cr_assert_eq(found[0], 5);
 	cr_assert_eq(found[1], 6);
+	cr_assert_eq(control_fds(built.bytes, built.size, 1, &found), 1);
+	cr_assert_eq(found[0], 7);
+	cr_assert_eq(control_fds(built.bytes, built.size, 2, &found), 0);
+	cr_assert_null(found);
 }
