@@ -337,8 +337,10 @@ void child_run(struct child *child)
 
 bool child_is_over(const struct child *child, bool listener_over)
 {
-	return child->ended && (child->childless || child->result) &&
-	       (listener_over || child->result);
+	/* The listener may hang up after the last child was waited for. */
+	bool childless = child->childless || (listener_over && urlfetch_pid(child->sup->urlfetch));
+
+	return child->ended && (childless || child->result) && (listener_over || child->result);
 }
 
 int child_result(const struct child *child)

@@ -470,6 +470,9 @@ void urlfetch_finish(struct urlfetch *urlfetch)
 	       relay_receive(urlfetch->wire, &message, MSG_DONTWAIT) == 1)
 		if (message.type == RELAY_CONNECTED)
 			note_connected(urlfetch, &message);
+	/* It may have been waited for already: then its number is somebody else's. */
+	if (waitpid(urlfetch->pid, NULL, WNOHANG) != 0)
+		return;
 	kill(urlfetch->pid, SIGKILL);
 	waitpid(urlfetch->pid, NULL, 0);
 }

@@ -26,7 +26,7 @@ netlink route-read
 sockopt any any pass
 """
 NGINX_CONF = """
-worker_processes 1; daemon off; error_log stderr crit; pid {d}/nginx.pid;
+master_process off; daemon off; error_log stderr crit; pid {d}/nginx.pid;
 events {{ worker_connections 256; }}
 http {{
   access_log off; client_body_temp_path {d}/t1; proxy_temp_path {d}/t2; fastcgi_temp_path {d}/t3;
@@ -155,7 +155,7 @@ openssl x509 -req -in good.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 
 
     def run_nginx(self):
         with open(f"{self.d}/nginx.conf", "w", encoding="ascii") as f:
-            f.write(("user root;\n" if os.geteuid() == 0 else "") + NGINX_CONF.format(d=self.d))
+            f.write(NGINX_CONF.format(d=self.d))
         nginx = subprocess.Popen(["/usr/sbin/nginx", "-c", f"{self.d}/nginx.conf", "-e", "stderr", "-p", self.d])
 
         def listens():
@@ -232,11 +232,17 @@ def find(name):
         try:
             with open(f"/proc/{entry}/comm", encoding="ascii") as f:
                 comm = f.read().strip()
-            if comm == name and entry.isdigit() and namespace_of(entry) in (ours, None):
+            if comm == name and namespace_of(entry) in (ours, None) and is_ours(entry):
                 found.append(int(entry))
         except OSError:
             continue
     return found
+
+
+def is_ours(pid):
+    """By its user: what is not dumpable shows nothing else, and other users' programs have such names, too."""
+    with open(f"/proc/{pid}/status", encoding="utf-8") as f:
+        return f"\nUid:\t{os.getuid()}\t" in f.read()
 
 
 def namespace_of(pid):
