@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -95,8 +96,9 @@ OTHERS = {
     "openssl dtls": "(sleep 0.4; echo from the server; sleep 0.6) | openssl s_server -dtls -accept 20444 -cert $PLACE/cert.pem -key "
                     "$PLACE/key.pem -quiet -naccept 1 >server & wait_udp 20444; (echo from the client; sleep 0.8) | timeout 3 openssl "
                     "s_client -dtls -connect 127.0.0.1:20444 -quiet 2>/dev/null; kill $! 2>/dev/null; wait; cat server",
-    "socat tcp": f"socat TCP-LISTEN:20001,reuseaddr,reuseport,fork PIPE & wait_tcp 20001; "
-                 f"socat -t 2 - TCP:127.0.0.1:20001,{SOCAT_TCP} <$ROOT/large | cmp - $ROOT/large && echo same; kill $!",
+    # One way: through a PIPE and back socat may wait for itself.
+    "socat tcp": f"socat -u OPEN:$ROOT/large TCP-LISTEN:20001,reuseaddr,reuseport & wait_tcp 20001; "
+                 f"socat -u TCP:127.0.0.1:20001,{SOCAT_TCP} - | cmp - $ROOT/large && echo same; wait",
     "socat tcp6": "socat TCP6-LISTEN:20002,reuseaddr,ipv6only,bind=[::1] EXEC:cat & wait_tcp 20002; echo six | socat -t 2 - TCP6:[::1]:20002; wait",
     "socat bound": "socat TCP-LISTEN:20003,reuseaddr SYSTEM:'echo $SOCAT_PEERADDR:$SOCAT_PEERPORT' & wait_tcp 20003; "
                    "socat -u TCP:127.0.0.1:20003,bind=127.0.0.3:20004,reuseaddr -; wait",
@@ -158,6 +160,14 @@ def normal_iperf(text):
     lines = [re.sub(r"[-+]?\d+(\.\d+)?", "N", line) for line in text.splitlines()]
     lines = [re.sub(r"\b[KMG]?(Bytes|bits)\b", r"\1", re.sub(r"\s+", " ", line)) for line in lines]
     return "\n".join(sorted(set(lines)))
+
+
+def end_group(process):
+    """Ends a process that leads a session, and what it left behind there."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
 
 
 class Place:
@@ -222,8 +232,7 @@ class Place:
 
     def stop(self):
         for server in self.servers:
-            server.terminate()
-        for server in self.servers:
+            end_group(server)
             server.wait(5)
 
     def build(self):
@@ -244,12 +253,18 @@ class Place:
                "TMPDIR": os.path.join(place, "tmp"), "LC_ALL": "C.UTF-8", "XDG_RUNTIME_DIR": os.path.join(place, "state"),
                "XDG_STATE_HOME": os.path.join(place, "state"), "HOME": place}
         command = [GAE_RUN, "-q", "--policy", self.path("policy.conf"), "--"] if fence else []
+        # pylint: disable=consider-using-with
+        process = subprocess.Popen([*command, shell, "-c", WAIT + script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, env=env, cwd=os.path.join(place, "tmp"), start_new_session=True)
         try:
-            done = subprocess.run([*command, shell, "-c", WAIT + script], stdin=subprocess.DEVNULL, capture_output=True,
-                                  timeout=LIMIT, env=env, cwd=os.path.join(place, "tmp"), check=False, start_new_session=True)
-            result = [f"status {done.returncode}", done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")]
-        except subprocess.TimeoutExpired as late:
-            result = [f"not over after {LIMIT} s", (late.stdout or b"").decode(errors="replace"), (late.stderr or b"").decode(errors="replace")]
+            out, err = process.communicate(timeout=LIMIT)
+            end = f"status {process.returncode}"
+        except subprocess.TimeoutExpired:
+            end_group(process)
+            out, err = process.communicate()
+            end = f"not over after {LIMIT} s"
+        end_group(process)
+        result = [end, out.decode(errors="replace"), err.decode(errors="replace")]
         shutil.rmtree(place)
         return [text.replace(place, "RUN") for text in result]
 
