@@ -5,6 +5,7 @@
 #include "loop.h"
 #include "notify.h"
 #include "request.h"
+#include "shared/base/clock.h"
 #include "shared/base/errname.h"
 #include "shared/base/log.h"
 #include "supervisor.h"
@@ -25,10 +26,10 @@
 #define CREW_IDLE_TICKS (1000 / CREW_TICK_MS)
 
 /*
- * So many calls in a row that cannot be received although they are there, a millisecond apart: then
- * there is nothing left that we could do for the program but to end it.
+ * So long no call could be received although one was there: then there is nothing left that we
+ * could do for the program but to end it.
  */
-#define CREW_DEAF_TRIES 2000
+#define CREW_DEAF_NS 2000000000u
 
 /* What the loop may look at while the thread works. */
 struct crew_state {
@@ -111,18 +112,22 @@ static _Noreturn void give_up(int error)
 
 /*
  * A call could not be received.  Where none is waiting it was one whose caller died before.
- * Return: such failures in a row, of which there were @before.
+ * @since: when the first of such failures in a row was, 0: there was none
  */
-static unsigned int bear_failure(int listener, int error, unsigned int before)
+static void bear_failure(int listener, int error, uint64_t *since)
 {
 	const struct timespec moment = {.tv_nsec = 1000000};
+	uint64_t now = clock_now_ns();
 	bool waiting = call_is_waiting(listener);
 
-	if (waiting && before == CREW_DEAF_TRIES)
+	if (waiting && *since && now - *since > CREW_DEAF_NS)
 		give_up(error);
-	if (before > 2 || (error != ENOENT && error != EINTR))
+	if (*since || (error != ENOENT && error != EINTR))
 		nanosleep(&moment, NULL);
-	return waiting ? before + 1 : 0;
+	if (!waiting)
+		*since = 0;
+	else if (!*since)
+		*since = now;
 }
 
 /* Until another thread was made leader, or no program is left. */
@@ -131,7 +136,7 @@ static void lead(struct crew_state *state)
 	struct crew *crew = state->worker.crew;
 	int listener = crew->sup->listener;
 	struct seccomp_notif notif;
-	unsigned int failures = 0;
+	uint64_t failing_since = 0;
 
 	while (atomic_load_explicit(&crew->leader, memory_order_acquire) == state) {
 		int rc = notify_receive(listener, &notif);
@@ -144,10 +149,10 @@ static void lead(struct crew_state *state)
 				pthread_mutex_unlock(&crew->lock);
 				return;
 			}
-			failures = bear_failure(listener, -rc, failures);
+			bear_failure(listener, -rc, &failing_since);
 			continue;
 		}
-		failures = 0;
+		failing_since = 0;
 		state_begin(state, notif.id, (pid_t)notif.pid);
 		dispatch(&state->worker, &notif);
 		state_end(state);
