@@ -3,6 +3,8 @@
 # make check      the quick rings (unit, golden); scripts/test runs them all
 # make check-attacks   every attack, natively and under gae-run
 # make bench      speed, as ratios to native
+# make fuzz       each fuzz target for FUZZ_SECONDS (600)
+# make soak       a million connects: what is left of them
 # make install    PREFIX, DESTDIR
 VERSION := 0.1.0
 
@@ -181,6 +183,14 @@ $(BENCHES): $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIBRARY)
 	$(Q)$(CC) $(CFLAGS) $(PROJECT_CFLAGS) $(LDFLAGS) $(PROJECT_LDFLAGS) -o $@ $^ $(LIBS_CARES) $(LIBS_SQLITE) $(LIBS_CURL) $(LIBS_YAML) $(LIBS_CAP)
 
 # --- fuzz targets: tests/fuzz/NAME.c, clang's libFuzzer, corpus in tests/fuzz/corpus/NAME ---
+# The dispatcher's meets a kernel of its own: tests/fuzz/fake.
+FAKES := target_read target_read_both target_read_vector target_write target_scatter target_duplicate target_group \
+	target_process target_name target_raise unix_has_our_uid notify_alive notify_answer notify_continue notify_give \
+	loop_add trace_decided connect bind shutdown sendmsg sendto send recvmsg socket getsockopt getsockname getpeername \
+	poll fcntl
+build-fuzz/dispatch: build-fuzz/obj/tests/fuzz/fake/kernel.o build-fuzz/obj/tests/fuzz/fake/fence.o
+build-fuzz/dispatch: FUZZ_LDFLAGS = $(addprefix -Wl$(comma)--wrap=,$(FAKES))
+comma := ,
 # All of it in build-fuzz, with clang and flags of its own, whatever this make was called with.
 FUZZERS := $(patsubst tests/fuzz/%.c,build-fuzz/%,$(filter-out $(LEFT_OUT),$(call src,tests/fuzz)))
 FUZZ_SECONDS ?= 600
@@ -189,7 +199,7 @@ ifeq ($(BUILD),build-fuzz)
 fuzzers: $(FUZZERS)
 $(FUZZERS): build-fuzz/%: build-fuzz/obj/tests/fuzz/%.o $(LIBRARY)
 	$(call say,FUZZ,$@)
-	$(Q)$(CC) $(CFLAGS) $(PROJECT_CFLAGS) $(PROJECT_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_CARES) $(LIBS_SQLITE) $(LIBS_CURL) $(LIBS_YAML) $(LIBS_CAP) -lresolv
+	$(Q)$(CC) $(CFLAGS) $(PROJECT_CFLAGS) $(PROJECT_LDFLAGS) -fsanitize=fuzzer $(FUZZ_LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) $(LIBS_CARES) $(LIBS_SQLITE) $(LIBS_CURL) $(LIBS_YAML) $(LIBS_CAP) -lresolv
 else
 fuzzers:
 	+$(Q)$(MAKE) --no-print-directory BUILD=build-fuzz CC=clang CFLAGS='-O1 -g' \
@@ -198,7 +208,7 @@ endif
 fuzz: fuzzers
 	$(Q)scripts/fuzz $(FUZZ_SECONDS) $(FUZZERS)
 
-.PHONY: check lint format bench golden-update clean
+.PHONY: check lint format bench soak golden-update clean
 check: all $(BUILD)/tests/unit
 	$(Q)$(BUILD)/tests/unit
 	$(Q)BUILD=$(BUILD) tests/golden/run
@@ -208,6 +218,11 @@ lint:
 
 format:
 	$(Q)clang-format -i $$(git ls-files '*.c' '*.h')
+
+# SOAK connects, and what they leave behind.
+SOAK ?= 1000000
+soak: all test-programs
+	$(Q)SOAK=$(SOAK) BUILD=$(BUILD) tests/act/run "robust: a soak"
 
 bench: all test-programs bench-programs
 	$(Q)scripts/bench

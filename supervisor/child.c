@@ -294,7 +294,12 @@ static void reap(struct child *child)
 	pid_t pid;
 	int status, last = -1;
 
-	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0) {
+	for (;;) {
+		pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED);
+		if (pid < 0 && errno == EINTR)
+			continue;
+		if (pid <= 0)
+			break;
 		if (pid != child->sup->child)
 			continue;
 		if (WIFSTOPPED(status))
@@ -305,8 +310,13 @@ static void reap(struct child *child)
 			last = status;
 	}
 	child->childless = pid < 0 ? errno == ECHILD : has_urlfetch_alone(child->sup);
-	if (last >= 0)
+	if (last >= 0) {
 		note_end(child, last);
+	} else if (pid < 0 && !child->childless) {
+		/* The program's end would never be heard of. */
+		log_error("the program cannot be waited for: %s", strerror(errno));
+		child_fail(child);
+	}
 }
 
 static void hear_signals(struct child *child)
@@ -324,6 +334,9 @@ void child_run(struct child *child)
 	struct epoll_event events[4];
 	int n = epoll_wait(child->epoll, events, 4, 0);
 
+	/* Nothing is known: this one can be asked without waiting. */
+	if (n < 0)
+		hear_signals(child);
 	for (int i = 0; i < n; i++) {
 		if (events[i].data.fd == child->stage) {
 			hear_stage(child);

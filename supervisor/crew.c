@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* #syscalls: poll kill */
+/* #syscalls: poll kill clock_nanosleep exit_group */
 #include "crew.h"
 
 #include "loop.h"
 #include "notify.h"
 #include "request.h"
+#include "shared/base/clock.h"
+#include "shared/base/errname.h"
 #include "shared/base/log.h"
 #include "supervisor.h"
 #include "sys/dispatch.h"
@@ -17,10 +19,17 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Ticks without any work before the loop stops looking: one second. */
 #define CREW_IDLE_TICKS (1000 / CREW_TICK_MS)
+
+/*
+ * So long no call could be received although one was there: then there is nothing left that we
+ * could do for the program but to end it.
+ */
+#define CREW_DEAF_NS 2000000000u
 
 /* What the loop may look at while the thread works. */
 struct crew_state {
@@ -86,12 +95,48 @@ static bool listener_is_over(int listener)
 	return poll(&watch, 1, 0) == 1 && (watch.revents & POLLHUP);
 }
 
+static bool call_is_waiting(int listener)
+{
+	struct pollfd watch = {.fd = listener, .events = POLLIN};
+
+	return poll(&watch, 1, 0) != 0;
+}
+
+/* No call is ever answered again; our end is noticed and ends the program and all it started. */
+static _Noreturn void give_up(int error)
+{
+	log_error("the kernel does not hand out the program's calls (%s): giving up",
+		  errname(error));
+	_exit(125);
+}
+
+/*
+ * A call could not be received.  Where none is waiting it was one whose caller died before.
+ * @since: when the first of such failures in a row was, 0: there was none
+ */
+static void bear_failure(int listener, int error, uint64_t *since)
+{
+	const struct timespec moment = {.tv_nsec = 1000000};
+	uint64_t now = clock_now_ns();
+	bool waiting = call_is_waiting(listener);
+
+	if (waiting && *since && now - *since > CREW_DEAF_NS)
+		give_up(error);
+	if (*since || (error != ENOENT && error != EINTR))
+		nanosleep(&moment, NULL);
+	if (!waiting)
+		*since = 0;
+	else if (!*since)
+		*since = now;
+}
+
 /* Until another thread was made leader, or no program is left. */
 static void lead(struct crew_state *state)
 {
 	struct crew *crew = state->worker.crew;
 	int listener = crew->sup->listener;
 	struct seccomp_notif notif;
+	uint64_t failing_since = 0;
 
 	while (atomic_load_explicit(&crew->leader, memory_order_acquire) == state) {
 		int rc = notify_receive(listener, &notif);
@@ -104,8 +149,10 @@ static void lead(struct crew_state *state)
 				pthread_mutex_unlock(&crew->lock);
 				return;
 			}
+			bear_failure(listener, -rc, &failing_since);
 			continue;
 		}
+		failing_since = 0;
 		state_begin(state, notif.id, (pid_t)notif.pid);
 		dispatch(&state->worker, &notif);
 		state_end(state);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* #syscalls: epoll_ctl epoll_wait epoll_pwait eventfd2 epoll_create1 */
+/* #syscalls: epoll_ctl epoll_wait epoll_pwait eventfd2 epoll_create1 clock_nanosleep poll */
 #include "loop.h"
 
 #include "child.h"
@@ -18,11 +18,13 @@
 #include "urlfetch.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef ERESTARTSYS
@@ -70,6 +72,8 @@ struct loop {
 	/* Until when epoll_wait may sleep; 0: it does not, and will look itself; UINT64_MAX: it is about to. */
 	atomic_uint_fast64_t sleeps_until;
 	bool listener_over;
+	bool blind; /* epoll_wait() fails: what waits for a socket tries by time */
+	atomic_bool poked_otherwise;
 	char tags[SOURCES]; /* their addresses mark epoll events */
 };
 
@@ -107,11 +111,15 @@ struct child *loop_child(struct loop *loop)
 
 static void poke(struct loop *loop)
 {
+	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT,
+				    .data.ptr = &loop->tags[SOURCE_INBOX]};
 	uint64_t one = 1;
 
-	/* Can only fail when the counter is full: then it is readable anyway. */
-	if (write(loop->inbox_fd, &one, sizeof(one)) < 0)
-		log_debug("inbox is full");
+	if (write(loop->inbox_fd, &one, sizeof(one)) == (ssize_t)sizeof(one))
+		return;
+	/* Another way to make it ready, for who waits in the inbox would wait for ever. */
+	epoll_ctl(loop->epoll, EPOLL_CTL_MOD, loop->inbox_fd, &event);
+	atomic_store(&loop->poked_otherwise, true);
 }
 
 void loop_add(struct loop *loop, struct op *op)
@@ -237,6 +245,12 @@ static void empty_inbox(struct loop *loop, uint64_t now)
 
 	if (read(loop->inbox_fd, &count, sizeof(count)) < 0)
 		count = 0;
+	if (atomic_exchange(&loop->poked_otherwise, false)) {
+		struct epoll_event event = {.events = EPOLLIN,
+					    .data.ptr = &loop->tags[SOURCE_INBOX]};
+
+		epoll_ctl(loop->epoll, EPOLL_CTL_MOD, loop->inbox_fd, &event);
+	}
 	pthread_mutex_lock(&loop->lock);
 	op = loop->inbox;
 	loop->inbox = NULL;
@@ -285,7 +299,7 @@ static void look_at(struct loop *loop, struct op *op, uint64_t now)
 		op_answer(op, cut_short(op, op->maybes || timed ? EINTR : ERESTARTSYS));
 		return;
 	}
-	if (op->by_time) {
+	if (op->by_time || loop->blind) {
 		resume(loop, op);
 		return;
 	}
@@ -349,6 +363,22 @@ static void handle_event(struct loop *loop, const struct epoll_event *event, uin
 	}
 }
 
+/* Nobody tells what is ready, so all are asked that can be asked without waiting. */
+static void grope(struct loop *loop, uint64_t now)
+{
+	const struct timespec moment = {.tv_nsec = 1000000};
+	struct pollfd listener = {.fd = loop->sup->listener};
+
+	if (!loop->blind)
+		log_debug("epoll_wait fails: waiting calls are looked at by time");
+	nanosleep(&moment, NULL);
+	empty_inbox(loop, now);
+	child_run(loop->child);
+	keeper_ready(loop->sup->keeper);
+	if (poll(&listener, 1, 0) == 1 && (listener.revents & POLLHUP))
+		loop->listener_over = true;
+}
+
 static void watch_keeper(struct loop *loop, int how)
 {
 	struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT,
@@ -393,6 +423,9 @@ int loop_run(struct loop *loop)
 		n = epoll_wait(loop->epoll, events, 64, ms);
 		atomic_store(&loop->sleeps_until, 0);
 		now = clock_now_ns();
+		if (n < 0)
+			grope(loop, now);
+		loop->blind = n < 0;
 		for (int i = 0; i < n; i++)
 			handle_event(loop, &events[i], now);
 		if (loop->sup->names)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* #syscalls: ioctl */
+/* #syscalls: ioctl clock_nanosleep */
 #include "notify.h"
 
 #include "shared/base/kernel.h"
@@ -9,6 +9,10 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
+
+/* An answer that the kernel does not take is offered again, a millisecond later. */
+#define ANSWER_TRIES 100
 
 bool notify_setup(int listener)
 {
@@ -25,7 +29,31 @@ int notify_receive(int listener, struct seccomp_notif *notif)
 
 bool notify_alive(int listener, uint64_t id)
 {
-	return ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+	int rc;
+
+	do {
+		rc = ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id);
+	} while (rc < 0 && errno == EINTR);
+	return rc == 0;
+}
+
+/* A caller whose answer got lost would wait for ever, so only its own end is believed. */
+static int send_response(int listener, struct seccomp_notif_resp *response)
+{
+	const struct timespec moment = {.tv_nsec = 1000000};
+	int error = 0;
+
+	for (int i = 0; i < ANSWER_TRIES; i++) {
+		if (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, response) == 0)
+			return 0;
+		error = errno;
+		if (error == EINPROGRESS ||
+		    (error == ENOENT && !notify_alive(listener, response->id)))
+			break;
+		if (error != EINTR)
+			nanosleep(&moment, NULL);
+	}
+	return -error;
 }
 
 int notify_continue(int listener, uint64_t id)
@@ -36,7 +64,7 @@ int notify_continue(int listener, uint64_t id)
 	 */
 	struct seccomp_notif_resp response = {.id = id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
 
-	return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response) < 0 ? -errno : 0;
+	return send_response(listener, &response);
 }
 
 int notify_give(int listener, uint64_t id, int file, int number, bool cloexec)
@@ -88,5 +116,5 @@ int notify_answer(int listener, uint64_t id, long result)
 		response.error = (int)result;
 	else
 		response.val = result;
-	return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response) < 0 ? -errno : 0;
+	return send_response(listener, &response);
 }

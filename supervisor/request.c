@@ -127,7 +127,7 @@ bool request_take_address(struct crew_worker *worker, struct request *req,
 	*size = (size_t)length;
 	if (notify_alive(req->sup->listener, req->id))
 		return true;
-	request_end(req);
+	request_drop(req);
 	return false;
 }
 
@@ -308,6 +308,12 @@ void request_answer(struct request *req, long result)
 	notify_answer(req->sup->listener, req->id, result);
 }
 
+void request_drop(struct request *req)
+{
+	request_end(req);
+	notify_answer(req->sup->listener, req->id, -EACCES);
+}
+
 void request_end(struct request *req)
 {
 	if (req->claim)
@@ -384,6 +390,6 @@ void op_answer(struct op *op, long result)
 
 void op_drop(struct op *op)
 {
-	request_end(&op->req);
+	request_drop(&op->req);
 	op_free(op);
 }

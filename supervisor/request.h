@@ -140,7 +140,13 @@ void request_answer(struct request *req, long result);
 /** request_finish() - as request_answer() for a caller that was answered otherwise (notify_give()). */
 void request_finish(struct request *req, long result);
 
-/** request_end() - free what @req holds without an answer (the caller is gone). */
+/**
+ * request_drop() - the caller seems to be gone: free what @req holds.  Should it be there all the
+ * same (its look failed for another reason), it is refused, for without an answer it waits for ever.
+ */
+void request_drop(struct request *req);
+
+/** request_end() - free what @req holds, without an answer. */
 void request_end(struct request *req);
 
 /* A request that waits, on the heap, owned by the loop while it does. */

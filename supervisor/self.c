@@ -5,6 +5,8 @@
  * #syscalls: rt_sigaction restart_syscall clock_gettime clock_nanosleep nanosleep getpid gettid tgkill write
  * #syscalls: clone clone3 rseq set_robust_list sched_yield sched_getaffinity membarrier getrandom prctl seccomp
  * #syscalls: openat close read newfstatat fstat statx lseek getcwd
+ * And to say why it ends the process (abort, a damaged heap, a failed futex):
+ * #syscalls: writev
  */
 #include "self.h"
 

@@ -253,23 +253,34 @@ static void trace_refusal(const struct urlfetch *urlfetch, const char *what, con
 	trace_note(urlfetch->sup->trace, text);
 }
 
-/* Looking up a name tells it to whoever serves it: no name server in the rules, no look-up of other names. */
+/*
+ * Looking up a name tells it to whoever serves it.  A name of the policy, or below a wildcard of it,
+ * is looked up here first, for its rule; others only if the program itself could ask for them.
+ */
 static void answer_name(struct urlfetch *urlfetch, struct relay_message *message)
 {
-	const struct plan *plan = urlfetch->sup->plan;
+	struct supervisor *sup = urlfetch->sup;
+	bool listed_only = sup->plan->dns.word == DNS_WORD_LISTED_ONLY;
 	char host[RELAY_TEXT_MAX];
-	bool listed = false;
+	uint32_t name;
 
 	snprintf(host, sizeof(host), "%s", message->text);
-	for (size_t i = 0; i < plan->n_names && !listed; i++)
-		listed = !strcmp(plan->names[i], host);
-	message->a = listed || may_ask_dns(urlfetch) ? 0 : EACCES;
 	message->text[0] = '\0';
-	if (message->a == 0)
+	message->a = 0;
+	if (sup->names && names_observe(sup->names, host, &name) == NAMES_STALE) {
+		names_start(sup->names, name);
+		message->a = RELAY_WAIT;
+		snprintf(message->text, sizeof(message->text),
+			 "the policy's name %.*s cannot be looked up", NAMES_TEXT_MAX, host);
 		return;
-	snprintf(message->text, sizeof(message->text),
-		 "refused by the policy: the name is in no rule, and no rule allows a name server "
-		 "of this system");
+	}
+	if ((sup->names && names_lists(sup->names, host)) ||
+	    (!listed_only && may_ask_dns(urlfetch)))
+		return;
+	message->a = EACCES;
+	snprintf(message->text, sizeof(message->text), "refused by the policy: the name is in no rule%s",
+		 listed_only ? ", and \"dns listed-only\""
+			     : ", and no rule allows a name server of this system");
 	trace_refusal(urlfetch, host, message->text);
 }
 

@@ -68,6 +68,9 @@ static int is_free(struct crew_worker *worker, const struct request *req, uint32
 {
 	int copy = target_duplicate(&worker->targets, req->tid, (int)number);
 
+	/* Our want of descriptors must not look like one of the program's. */
+	if (copy == -EMFILE || copy == -ENFILE)
+		return -ENOBUFS;
 	if (copy < 0)
 		return copy == -EBADF ? 1 : copy;
 	close(copy);

@@ -91,5 +91,10 @@ void dispatch(struct crew_worker *worker, const struct seccomp_notif *notif)
 		answer_by_clause(&req, clause);
 		return;
 	}
+	/* The filter lets it by: the handlers lean on what the clauses say of their arguments. */
+	if (clause->action.kind == FILTER_ALLOW) {
+		sys_none(worker, &req);
+		return;
+	}
 	handlers[req.call.nr](worker, &req);
 }

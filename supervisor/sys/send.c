@@ -452,7 +452,7 @@ void send_data(struct crew_worker *worker, struct request *req, const struct iov
 	message.job.flags = flags;
 	rc = load_data(worker, req, &message);
 	if (rc == 0 && !notify_alive(req->sup->listener, req->id)) {
-		request_end(req);
+		request_drop(req);
 		return;
 	}
 	if (rc == 0)
@@ -477,7 +477,7 @@ void sys_sendto(struct crew_worker *worker, struct request *req)
 		rc = arg[4] ? read_both(worker, req, &message, (int)arg[5])
 			    : load_data(worker, req, &message);
 	if (rc == 0 && !notify_alive(req->sup->listener, req->id)) {
-		request_end(req);
+		request_drop(req);
 		return;
 	}
 	if (rc == 0)

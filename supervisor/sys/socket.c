@@ -15,12 +15,18 @@
 void sys_socket(struct crew_worker *worker, struct request *req)
 {
 	const uint64_t *arg = (const uint64_t *)req->call.args;
+	struct source_loc builtin = {.file = PLAN_BUILTIN};
 	int domain = (int)arg[0], type = (int)arg[1], rc;
 	bool outside;
 
 	req->duplicate = socket(domain, type | SOCK_CLOEXEC, (int)arg[2]);
 	if (req->duplicate < 0) {
-		request_answer(req, -errno);
+		/* Our want of descriptors, not the program's. */
+		if (errno == EMFILE)
+			request_answer(req, request_deny(req, ENOBUFS, builtin,
+							 "the supervisor is out of descriptors"));
+		else
+			request_answer(req, -errno);
 		return;
 	}
 	req->socket = (struct socket_info){.domain = domain, .type = SOCK_DGRAM};

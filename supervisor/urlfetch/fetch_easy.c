@@ -40,6 +40,8 @@ static int on_resolve(void *state, void *reserved, void *context)
 	if (is_address(&fetch->url))
 		return 0;
 	error = channel_ask_name(&fetch->gateway->channel, fetch->url.host, &answer);
+	if (error == RELAY_WAIT)
+		fetch->waits = true;
 	if (error)
 		fetch_refuse(fetch, refusal_status(error), answer.text);
 	return error != 0;

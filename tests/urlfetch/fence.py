@@ -55,6 +55,17 @@ def test_no_name_is_looked_up_that_the_program_could_not(world):
     expect(code == 403 and "no rule allows a name server" in body, f"{code} {body}")
 
 
+def test_names_below_a_wildcard_and_no_others(world):
+    for dns in ("", "dns listed-only\n"):
+        policy = f"gae-policy 1\nallow tcp to *.test port 8080\nallow tcp,udp to 127.0.0.53\n{dns}sockopt any any pass\n"
+        code, body, err = world.curl(SMALL, policy=policy, options=("-v",))
+        expect((code, body) == (200, "small\n"), f"{dns}{code} {body} {err}")
+        code, body, _ = world.curl(f"http://{PUBLIC}:{TLS}/", policy=policy)
+        expect(code == 403 and "no rule matches" in body, f"{dns}other port: {code} {body}")
+    code, body, _ = world.curl(f"http://secret.elsewhere:{NGINX}/small", policy=policy)
+    expect(code == 403 and "listed-only" in body, f"{code} {body}")
+
+
 def gateway_port(world, *command, **keywords):
     """Starts a program that waits; the port of its gateway."""
     process = world.start("sh", "-c", "echo $http_proxy; exec cat", **keywords)
