@@ -7,6 +7,8 @@
  * #syscalls: openat close read newfstatat fstat statx lseek getcwd
  * And to say why it ends the process (abort, a damaged heap, a failed futex):
  * #syscalls: writev
+ * And a sanitizer's, in each thread that begins after the filter was put up:
+ * #syscalls: sigaltstack
  */
 #include "self.h"
 

@@ -103,4 +103,4 @@ def tests():
                         ("openat", "EMFILE"), ("read", "EIO")):
         yield f"faults: {call} gives {error}", inject(f"{call}:error={error}", answered=call != "read")
     for number in range(1, 7):
-        yield f"faults: ioctl number {number} gives ENOENT", inject(f"ioctl:error=ENOENT:when={number}", False)
+        yield f"faults: ioctl number {number} gives ENOENT", inject(f"ioctl:error=ENOENT:when={number}")

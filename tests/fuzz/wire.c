@@ -63,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 1)
 		return 0;
-	length = (size_t)((int)length + (int8_t)data[0] / 16);
+	length += (size_t)(ssize_t)((int8_t)data[0] / 16);
 	memcpy(bytes, data + 1, size - 1 < sizeof(bytes) ? size - 1 : sizeof(bytes));
 	message = malloc(sizeof(*message));
 	expect(message && wire_pair(ends) == 0);

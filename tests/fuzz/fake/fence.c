@@ -168,6 +168,7 @@ static void expect_kernel(const void *bytes, size_t size)
 	fake_expect(to.nl_family == AF_NETLINK && to.nl_pid == 0 && to.nl_groups == 0);
 }
 
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the names that the linker asks for. */
 int __wrap_connect(int fd, const struct sockaddr *address, socklen_t size);
 int __wrap_connect(int fd, const struct sockaddr *address, socklen_t size)
 {
@@ -431,3 +432,4 @@ int __wrap_fcntl(int fd, int command, ...)
 		return outcome();
 	return __real_fcntl(fd, command, argument);
 }
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */

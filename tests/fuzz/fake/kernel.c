@@ -38,6 +38,8 @@ enum fake_kind fake_kind(int fd)
 	return fd < 0 || kind >= FAKE_NONE ? FAKE_NONE : (enum fake_kind)kind;
 }
 
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the names that the linker asks for. */
+
 /* --- the program's memory --- */
 
 static int copy(uint64_t address, void *out, size_t size, const uint8_t *memory)
@@ -249,3 +251,4 @@ void __wrap_trace_decided(struct trace *trace, const struct trace_record *record
 	size = trace_format_json(line, sizeof(line), record, 0, "app", 1);
 	fake_expect(size > 0 && memchr(line, '\n', size) == line + size - 1);
 }
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
