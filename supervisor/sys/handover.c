@@ -403,11 +403,17 @@ static void resume_claim(struct crew_worker *worker, struct op *op)
 		op_drop(op);
 		return;
 	}
-	rc = go_on(worker, &op->req);
+	if (op->late) {
+		rc = (int)request_deny_late(&op->req);
+		claim_return(op->req.claim, op->req.duplicate);
+	} else {
+		rc = go_on(worker, &op->req);
+	}
 	if (rc == WAITS_FOR_EXPORTER) {
 		op_wait_again(op, EPOLLIN);
 	} else if (rc == WAITS_FOR_NAME) {
-		op->deadline_ns = 0;
+		if (op->events != 0) /* so far the exporter was waited for */
+			op->deadline_ns = clock_now_ns() + REQUEST_NAMES_NS;
 		op_wait_again(op, 0);
 	} else {
 		op_answer(op, rc);
@@ -465,7 +471,8 @@ void handover_claim(struct crew_worker *worker, struct request *req)
 		return;
 	}
 	if (rc == WAITS_FOR_NAME) {
-		op_wait(req, NULL, 0, 0, 0, resume_claim);
+		op_wait_name(req, NULL, req->verdict.name, clock_now_ns() + REQUEST_NAMES_NS,
+			     resume_claim);
 		return;
 	}
 	request_answer(req, rc);
