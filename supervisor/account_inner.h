@@ -65,7 +65,7 @@ struct account {
 	bool dirty; /* a flow has what the ledger lacks */
 	uint64_t lost, lost_told, reclaimed, over_quota;
 	atomic_uint_fast64_t allowed, denied;
-	bool deaf; /* account_deaf() */
+	bool deaf;          /* account_deaf() */
 	bool bytes_limited; /* a limit on bytes or packets: connections are looked at more often */
 };
 

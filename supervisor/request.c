@@ -139,7 +139,7 @@ bool request_is_blocking(const struct request *req)
 }
 
 enum name_answer request_ask_names(void *context, const uint32_t *list, size_t n,
-				  const struct net_addr *addr, uint32_t *which)
+				   const struct net_addr *addr, uint32_t *which)
 {
 	enum names_answer answer = names_ask(context, list, n, addr, which);
 

@@ -26,14 +26,14 @@ struct supervisor {
 	int listener;
 	struct plan *plan;
 	struct filter_spec *spec;
-	struct trace *trace;     /* NULL: no trace */
-	struct names *names;     /* NULL: the policy has no host names */
-	struct dns_gate *dns;    /* NULL: questions to name servers are not looked at */
-	struct window *window;   /* where UDP sockets live */
-	struct account *account; /* what the program's sockets carry */
-	struct keeper *keeper;   /* looks after them */
-	struct porter *porter;   /* has what is on offer to other instances */
-	struct clerk *clerk;     /* writes it down */
+	struct trace *trace;       /* NULL: no trace */
+	struct names *names;       /* NULL: the policy has no host names */
+	struct dns_gate *dns;      /* NULL: questions to name servers are not looked at */
+	struct window *window;     /* where UDP sockets live */
+	struct account *account;   /* what the program's sockets carry */
+	struct keeper *keeper;     /* looks after them */
+	struct porter *porter;     /* has what is on offer to other instances */
+	struct clerk *clerk;       /* writes it down */
 	struct urlfetch *urlfetch; /* NULL: HTTP goes by sockets */
 	struct crew *crew;
 	struct loop *loop;

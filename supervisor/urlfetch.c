@@ -278,7 +278,8 @@ static void answer_name(struct urlfetch *urlfetch, struct relay_message *message
 	    (!listed_only && may_ask_dns(urlfetch)))
 		return;
 	message->a = EACCES;
-	snprintf(message->text, sizeof(message->text), "refused by the policy: the name is in no rule%s",
+	snprintf(message->text, sizeof(message->text),
+		 "refused by the policy: the name is in no rule%s",
 		 listed_only ? ", and \"dns listed-only\""
 			     : ", and no rule allows a name server of this system");
 	trace_refusal(urlfetch, host, message->text);

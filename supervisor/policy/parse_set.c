@@ -64,8 +64,8 @@ int parse_set_named(struct policy_parser *parser, struct source_loc loc, const c
 static bool begins_statement(const struct policy_parser *parser)
 {
 	static const char *const words[] = {
-	    "set",     "allow", "deny", "sockopt",     "listen", "bind",  "unix",
-	    "netlink", "async", "dns",  "reverse-dns", "idle",   "quota", "descriptors", "http"};
+	    "set",   "allow", "deny",        "sockopt", "listen", "bind",        "unix", "netlink",
+	    "async", "dns",   "reverse-dns", "idle",    "quota",  "descriptors", "http"};
 	const char *before = parser->token.text;
 
 	while (before > parser->lex.text && (before[-1] == ' ' || before[-1] == '\t'))

@@ -28,10 +28,9 @@ void parse_set_builtins(struct plan *plan)
 
 int parse_claim(struct policy_parser *parser, enum claim claim, struct source_loc held)
 {
-	static const char *const names[] = {"listen",  "bind",        "unix",
-					    "netlink", "async",       "descriptors",
-					    "dns",     "reverse-dns", "http",
-					    "idle"};
+	static const char *const names[] = {"listen", "bind",        "unix", "netlink",
+					    "async",  "descriptors", "dns",  "reverse-dns",
+					    "http",   "idle"};
 	_Static_assert(sizeof(names) / sizeof(names[0]) == CLAIM_QUOTA, "one name per claim");
 	struct source_loc *seen = &parser->claims[claim];
 	bool is_quota = claim >= CLAIM_QUOTA;

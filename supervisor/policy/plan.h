@@ -144,7 +144,8 @@ struct plan {
 	char **
 	    names; /* host names in rules, lower case, without trailing dot, unique; "*.example.com" is a wildcard */
 	size_t n_names;
-	struct statement listen, bind, unix_sockets, netlink, async, descriptors, dns, reverse_dns, http;
+	struct statement listen, bind, unix_sockets, netlink, async, descriptors, dns, reverse_dns,
+	    http;
 	struct idle_limit idle;
 	struct quota quotas[QUOTA_KINDS];
 	char **

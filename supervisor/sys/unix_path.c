@@ -114,8 +114,8 @@ static bool is_listed_file(const struct plan *plan, int fd)
 	if (n <= 0)
 		return false;
 	name[n] = '\0';
-	return unix_is_listed(plan, name) && !unix_in_runtime_directory(name) && fstat(fd, &theirs) == 0 &&
-	       stat(name, &ours) == 0 && theirs.st_dev == ours.st_dev &&
+	return unix_is_listed(plan, name) && !unix_in_runtime_directory(name) &&
+	       fstat(fd, &theirs) == 0 && stat(name, &ours) == 0 && theirs.st_dev == ours.st_dev &&
 	       theirs.st_ino == ours.st_ino && S_ISSOCK(ours.st_mode);
 }
 
