@@ -164,11 +164,11 @@ check-attacks: all test-programs
 	$(Q)BUILD=$(BUILD) tests/attacks/run
 
 # --- examples, as a user would build them ---
-EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(call src,examples))
+EXAMPLES := $(patsubst supervisor/handover/examples/%.c,$(BUILD)/examples/%,$(call src,supervisor/handover/examples))
 .PHONY: examples
 examples: $(EXAMPLES)
 test-programs: $(EXAMPLES)
-$(BUILD)/examples/%: examples/%.c supervisor/shared/gae_sockets.h $(BUILD)/flags
+$(BUILD)/examples/%: supervisor/handover/examples/%.c supervisor/shared/gae_sockets.h $(BUILD)/flags
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -D_GNU_SOURCE -Isupervisor/shared $(CFLAGS) -std=c11 $(WARN) -o $@ $<
@@ -250,8 +250,8 @@ install: all
 	$(if $(MAN3),$(INSTALL) -m 644 $(MAN3) $(DESTDIR)$(mandir)/man3)
 	$(if $(MAN5),$(INSTALL) -m 644 $(MAN5) $(DESTDIR)$(mandir)/man5)
 	$(INSTALL) -m 644 supervisor/shared/gae_sockets.h $(DESTDIR)$(includedir)
-	$(INSTALL) -m 644 python/gae_sockets.py $(DESTDIR)$(datadir)/gae-run/python
-	$(INSTALL) -m 644 $(sort $(wildcard examples/*)) $(DESTDIR)$(datadir)/gae-run/examples
+	$(INSTALL) -m 644 supervisor/handover/python/gae_sockets.py $(DESTDIR)$(datadir)/gae-run/python
+	$(INSTALL) -m 644 $(sort $(wildcard supervisor/handover/examples/*)) $(DESTDIR)$(datadir)/gae-run/examples
 	$(INSTALL) -D -m 644 launcher/completion.bash $(DESTDIR)$(datadir)/bash-completion/completions/gae-run
 	$(INSTALL) -D -m 644 launcher/completion.zsh $(DESTDIR)$(datadir)/zsh/site-functions/_gae-run
 	$(INSTALL) -D -m 644 launcher/completion.fish $(DESTDIR)$(datadir)/fish/vendor_completions.d/gae-run.fish

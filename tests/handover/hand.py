@@ -45,7 +45,7 @@ class Agent:
         self.stderr = open(hands.world.path(f"stderr-{len(hands.agents)}"), "w+", encoding="utf-8")
         command = [GAE_RUN, "--policy", policy, "--app", app, "--trace", self.trace,
                    "--ledger", hands.world.path("ledger.db"), *options, "--", sys.executable, os.path.join(HERE, "agent.py"),
-                   os.path.join(TOP, "python")]
+                   os.path.join(TOP, "supervisor/handover/python")]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.stderr,
                                         env=env or hands.environment, start_new_session=True, preexec_fn=preexec)
         self.below = None

@@ -63,7 +63,7 @@ class News(threading.Thread):
 
 def run(hands, *command, fenced=True, **keywords):
     front = [GAE_RUN, "--policy", hands.policy, "--app", "news", "--no-ledger", "--"] if fenced else []
-    environment = dict(hands.environment, PYTHONPATH=os.path.join(TOP, "python"), PYTHONDONTWRITEBYTECODE="1")
+    environment = dict(hands.environment, PYTHONPATH=os.path.join(TOP, "supervisor/handover/python"), PYTHONDONTWRITEBYTECODE="1")
     return subprocess.run([*front, *command], check=False, capture_output=True, timeout=30, env=environment, **keywords)
 
 
@@ -72,7 +72,7 @@ def demo(hands):
         raise Skip("this Python has no nntplib")
     news = News()
     hands.closing.append(news.listener)
-    example = os.path.join(TOP, "examples/news_task.py")
+    example = os.path.join(TOP, "supervisor/handover/examples/news_task.py")
     ask = run(hands, sys.executable, example, "ask", "127.0.0.1", str(news.listener.getsockname()[1]), "sci.physics")
     expect(ask.returncode == 0 and ask.stdout, ask.stderr.decode())
     work = run(hands, sys.executable, example, "work", input=ask.stdout)
