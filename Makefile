@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # make            the programs in build/
 # make check      the quick rings (unit, golden); scripts/test runs them all
-# make check-attacks   every attack, natively and under gae-run
+# make check-attacks   every attack, natively and under gae-run; on the hand-over, DNS and URL Fetch, too
 # make bench      speed, as ratios to native
 # make fuzz       each fuzz target for FUZZ_SECONDS (600)
 # make soak       a million connects: what is left of them
@@ -162,6 +162,9 @@ $(ATTACKS): $(BUILD)/tests/attacks/%: tests/attacks/%.c tests/attacks/attack.h $
 .PHONY: check-attacks
 check-attacks: all test-programs
 	$(Q)BUILD=$(BUILD) tests/attacks/run
+	$(Q)BUILD=$(BUILD) tests/handover/run attacks
+	$(Q)BUILD=$(BUILD) tests/dns/run exits
+	$(Q)BUILD=$(BUILD) tests/urlfetch/run
 
 # --- examples, as a user would build them ---
 EXAMPLES := $(patsubst supervisor/handover/examples/%.c,$(BUILD)/examples/%,$(call src,supervisor/handover/examples))

@@ -10,6 +10,9 @@
  *   bench connect PORT N         blocking connects to PORT + 1, each closed at once
  *   bench sendto PORT N          UDP datagrams with an address
  *   bench send PORT N            the same on a connected socket, without
+ *   bench getppid PORT N         a call that has nothing to do with sockets; times are means of 100
+ *   bench close PORT N           close of a number where nothing is open; so are these
+ *   bench sendmsg PORT N         one byte on a TCP connection by sendmsg(2), and back
  *   bench pingpong PORT N        one byte there and back on one connection
  *   bench bulk PORT MEGABYTES    one way on one connection
  *   bench held PORT N ADDRESS M  M threads wait in connect to ADDRESS, which never answers, while N connects are timed
@@ -219,6 +222,44 @@ static void time_pingpong(size_t n)
 	report(times, n);
 }
 
+static void time_hundreds(size_t n, bool closes)
+{
+	uint64_t *times = calloc(n, sizeof(*times));
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t begun = now();
+
+		for (int call = 0; call < 100; call++) {
+			if (closes)
+				close(1u << 20);
+			else
+				getppid();
+		}
+		times[i] = (now() - begun) / 100;
+	}
+	report(times, n);
+	free(times);
+}
+
+static void time_sendmsg(size_t n)
+{
+	uint64_t *times = calloc(n, sizeof(*times));
+	char byte = 'x';
+	struct iovec part = {&byte, 1};
+	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+	int fd = tcp_to_server();
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t begun = now();
+
+		must((int)sendmsg(fd, &message, 0), "sendmsg");
+		must((int)recv(fd, &byte, 1, 0), "recv");
+		times[i] = now() - begun;
+	}
+	report(times, n);
+	free(times);
+}
+
 static void time_bulk(size_t megabytes)
 {
 	static char block[1 << 20];
@@ -349,6 +390,12 @@ int main(int argc, char **argv)
 		time_sendto(n, false);
 	else if (!strcmp(mode, "send"))
 		time_sendto(n, true);
+	else if (!strcmp(mode, "getppid"))
+		time_hundreds(n, false);
+	else if (!strcmp(mode, "close"))
+		time_hundreds(n, true);
+	else if (!strcmp(mode, "sendmsg"))
+		time_sendmsg(n);
 	else if (!strcmp(mode, "pingpong"))
 		time_pingpong(n);
 	else if (!strcmp(mode, "bulk"))
