@@ -21,6 +21,8 @@ sockopt any any pass
 """
 # Datagram sockets may ask for a source address where TCP is allowed.
 TCP_ONLY = OPEN.replace("gae-policy 1\n", "gae-policy 1\nallow tcp to {{ 127.0.0.2 fd00::2 }}\n")
+# "bind any" lets a program choose its local address, by bind(2) and by packet info.
+EPHEMERAL = OPEN.replace("bind    any", "bind    ephemeral")
 ONE_PATH = OPEN.replace("unix    pair", "unix    allow {dir}/allowed")
 RACE = """gae-policy 1
 allow tcp,udp to 127.0.0.1 port {port}
@@ -83,7 +85,6 @@ AIMS = {
     "udp_v6": "sendto over IPv6", "udp_mapped": "sendto ::ffff:a.b.c.d", "udp_any6": "sendto ::",
     "udp_compatible": "sendto ::a.b.c.d", "udp_nat64": "sendto 64:ff9b::a.b.c.d", "udp_6to4": "sendto 2002:aabb:ccdd::",
     "udp_teredo": "sendto 2001:0::", "udp_source_route": "IP_RETOPTS by way of the forbidden host",
-    "udp_packet_info": "IP_PKTINFO with a source of its own choice",
     "udp_routing_header": "IPV6_RTHDR of type 2 by way of the forbidden host",
 }
 NO_MIP6 = {"udp_routing_header: EINVAL": "no routing headers of type 2 in this kernel (CONFIG_IPV6_MIP6)"}
@@ -127,6 +128,8 @@ OUTSIDER = {
 
 ROWS = [
     *(Row(f"aims {mode}", tries, skips=NO_MIP6) for mode, tries in AIMS.items()),
+    Row("aims udp_packet_info", "IP_PKTINFO with a source of its own choice", policy=EPHEMERAL),
+    Row("options packet_info6", "IPV6_PKTINFO with a source of its own choice", policy=EPHEMERAL),
     *rows("names", {
         "page_edge": "an address that ends with a page", "page_edge_v6": "the same, IPv6 in 24 bytes",
         "overlapping": "name, data and message in the same bytes", "scope_id": "a scope id",
@@ -140,7 +143,7 @@ ROWS = [
         "transparent": "IP_TRANSPARENT: somebody else's source address", "repair": "TCP_REPAIR: connected without a handshake",
         "bound_device": "SO_BINDTODEVICE and IP_UNICAST_IF", "marked": "SO_MARK, for other routes",
         "retopts": "IP_RETOPTS as control data", "retopts_mapped": "the same on an IPv6 socket",
-        "retopts_second": "the same behind a harmless one", "packet_info6": "IPV6_PKTINFO with a source of its own choice"}),
+        "retopts_second": "the same behind a harmless one"}),
     *rows("options", {
         "multicast": "a datagram to a group", "broadcast": "datagrams to broadcast addresses"}, policy=SHIPPED),
     Row("options membership", "the report that the kernel sends when a group is joined", policy=SHIPPED, waits=0.5),
