@@ -27,6 +27,8 @@ struct window {
 	bool strict;
 	uint32_t low_slots, slots;
 	pthread_mutex_t locks[LOCKS];
+	/* How often a slot of this lock has been filled: written under it. */
+	atomic_uint filled[LOCKS];
 	/* Where the search goes on, so that a program with many sockets is not searched from the top each time. */
 	atomic_uint next_low, next_high, skip_low;
 	atomic_bool told;
@@ -77,23 +79,40 @@ static int is_free(struct crew_worker *worker, const struct request *req, uint32
 	return 0;
 }
 
+/* Under the slot's lock; counted when it is there, for who looked before that must look again. */
+static int give(struct crew_worker *worker, struct request *req, int file, uint32_t slot,
+		int number, bool cloexec)
+{
+	int rc = notify_give(worker->sup->listener, req->id, file, number, cloexec);
+
+	atomic_fetch_add(&worker->sup->window->filled[slot % LOCKS], 1);
+	return rc;
+}
+
 /* Return: the number; -EBUSY taken or spent; -EBADF above the caller's limit; other -errno. */
 static int try_slot(struct crew_worker *worker, struct request *req, int file, uint32_t slot,
 		    bool cloexec)
 {
 	struct window *window = worker->sup->window;
 	uint32_t number = fd_window_number(&window->numbers, slot);
+	unsigned int before;
 	int rc;
 
 	if (is_spent(window, slot))
 		return -EBUSY;
+	before = atomic_load(&window->filled[slot % LOCKS]);
 	rc = is_free(worker, req, number);
 	if (rc <= 0)
 		return rc == 0 ? -EBUSY : rc;
 	pthread_mutex_lock(lock_of(window, slot));
-	rc = is_spent(window, slot)
-		 ? -EBUSY
-		 : notify_give(worker->sup->listener, req->id, file, (int)number, cloexec);
+	/* Filled since by another worker, for another thread: giving would replace that one's socket. */
+	if (atomic_load(&window->filled[slot % LOCKS]) != before)
+		rc = is_free(worker, req, number);
+	if (rc == 1)
+		rc = is_spent(window, slot) ? -EBUSY
+					    : give(worker, req, file, slot, (int)number, cloexec);
+	else if (rc == 0)
+		rc = -EBUSY;
 	pthread_mutex_unlock(lock_of(window, slot));
 	return rc;
 }
@@ -189,9 +208,7 @@ int window_replace(struct crew_worker *worker, struct request *req, int file, in
 		return -EPERM;
 	slot = fd_window_slot(&window->numbers, (uint32_t)fd);
 	pthread_mutex_lock(lock_of(window, slot));
-	rc = is_spent(window, slot)
-		 ? -EBUSY
-		 : notify_give(worker->sup->listener, req->id, file, fd, cloexec);
+	rc = is_spent(window, slot) ? -EBUSY : give(worker, req, file, slot, fd, cloexec);
 	pthread_mutex_unlock(lock_of(window, slot));
 	return rc;
 }
@@ -210,6 +227,7 @@ int window_put(struct crew_worker *worker, struct request *req, int file, int fd
 	pthread_mutex_lock(lock_of(window, slot));
 	rc = is_spent(window, slot) ? -EBUSY
 				    : notify_put(worker->sup->listener, req->id, file, fd, cloexec);
+	atomic_fetch_add(&window->filled[slot % LOCKS], 1);
 	pthread_mutex_unlock(lock_of(window, slot));
 	return rc;
 }

@@ -67,7 +67,7 @@ def settled(world, pid):
     def memory():
         now = picture(world, pid)
         return now["memory"] if not now["sockets"] else 0
-    return until(memory, 20, "the ended sockets are forgotten")
+    return until(memory, 60, "the ended sockets are forgotten")
 
 
 def crowd(world):

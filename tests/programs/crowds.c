@@ -4,6 +4,8 @@
  *
  *   crowds flood PORT MS         64 threads connect to 127.0.0.1:PORT and send to it by UDP for MS
  *                                milliseconds, every fourth time to the forbidden 127.0.0.2
+ *   crowds numbers PORT MS       64 threads make UDP sockets: wrong are those whose number another thread
+ *                                has, too
  *   crowds processes PORT N      N processes in all, 64 at a time; each connects and sends once
  *   crowds bomb PORT MAX         forks without end, MAX processes at most (RLIMIT_NPROC or the count)
  *   crowds storm PORT N          N connects while a timer fires every 100 us, without SA_RESTART
@@ -107,13 +109,34 @@ static void *flood_thread(void *until)
 	return NULL;
 }
 
-static void flood(long ms)
+static void *numbers_thread(void *until)
+{
+	static atomic_int owners[4096];
+
+	for (unsigned int i = 0; now_ms() < *(long *)until; i++) {
+		int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+		if (fd < 0 || fd >= (int)(sizeof(owners) / sizeof(owners[0]))) {
+			atomic_fetch_add(&others, 1);
+			continue;
+		}
+		errno = EEXIST;
+		note(atomic_fetch_add(&owners[fd], 1) == 0 ? 0 : -1, 0);
+		if (i % 4 == 0)
+			usleep(20);
+		atomic_fetch_sub(&owners[fd], 1);
+		close(fd);
+	}
+	return NULL;
+}
+
+static void flood(long ms, void *(*thread)(void *))
 {
 	pthread_t threads[THREADS];
 	long until = now_ms() + ms;
 
 	for (int i = 0; i < THREADS; i++)
-		if (pthread_create(&threads[i], NULL, flood_thread, &until) != 0)
+		if (pthread_create(&threads[i], NULL, thread, &until) != 0)
 			exit(3);
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
@@ -262,7 +285,9 @@ int main(int argc, char **argv)
 	inet_pton(AF_INET, "127.0.0.1", &allowed.sin_addr);
 	inet_pton(AF_INET, "127.0.0.2", &forbidden.sin_addr);
 	if (strcmp(mode, "flood") == 0)
-		flood(n);
+		flood(n, flood_thread);
+	else if (strcmp(mode, "numbers") == 0)
+		flood(n, numbers_thread);
 	else if (strcmp(mode, "processes") == 0)
 		processes(n);
 	else if (strcmp(mode, "bomb") == 0)
