@@ -107,6 +107,10 @@ def test_a_stopped_writer_does_not_hold_up_readers(w):
     w.fill(batch())
     for _ in range(20):
         writer = w.writer()
+        # One that is stopped while it recovers what the last one left behind holds up all: not meant here.
+        writer.stdin.write(batch())
+        writer.stdin.flush()
+        expect_equal(writer.stdout.readline().strip(), "ok", "the writer has begun")
         writer.stdin.write(batch() * 3)
         writer.stdin.flush()
         writer.send_signal(signal.SIGSTOP)
