@@ -9,6 +9,7 @@ import socket
 import time
 
 from hostile import open_files, picture
+from matrix import Fault, needs_strace
 from signals import acceptor
 from world import ALLOW_ALL, SILENT, Skip, expect, program, until
 
@@ -36,11 +37,12 @@ def crew(pid):
 class Run:
     """A shell under the fence that runs one command after the other at the test's word."""
 
-    def __init__(self, world, options=()):
+    def __init__(self, world, options=(), **keywords):
         self.fifo = world.path("commands")
         os.mkfifo(self.fifo)
         self.world = world
-        self.process = world.start(world.policy(POLICY), "sh", self.fifo, options=["--no-ledger", *options])
+        self.process = world.start(world.policy(POLICY), "sh", self.fifo, options=["--no-ledger", *options],
+                                   **keywords)
         self.commands = open(self.fifo, "w", encoding="ascii", buffering=1)
         self.say("echo ready")
         expect(self.process.line() == "ready", "the shell starts")
@@ -253,6 +255,22 @@ def soak(world):
     run.end()
 
 
+def news_lost_unseen(world):
+    """The kernel says once that news was lost, and loses more until all was fetched: none of it is waited for."""
+    needs_strace()
+    # Room for some thirty messages, which are fetched slowly.
+    run = Run(world, env={**os.environ, "GAE_RUN_TEST_NEWS_ROOM": "30000"})
+    port = acceptor(world)
+    fault = Fault(world, run.supervisor, "recvfrom:delay_enter=20000")
+    try:
+        expect_right(run.crowd("soak", port, 2000), "while news is lost")
+    finally:
+        fault.end()
+    run.quiet()
+    expect(picture(world, run.supervisor)["lost"] > 0, "something was lost")
+    run.end()
+
+
 def own_filter(world):
     """A call that no note in the supervisor's code names is none there: ENOSYS."""
     if os.geteuid() != 0 or os.uname().machine != "x86_64":
@@ -281,4 +299,5 @@ def tests():
         resource.RLIMIT_DATA, lambda pid: 4096, {0, errno.ENOBUFS, errno.ENOMEM, errno.EACCES})
     yield "robust: waiting calls without memory", out_of_memory_in_the_loop
     yield "robust: a soak", soak
+    yield "robust: news lost unseen", news_lost_unseen
     yield "robust: the supervisor's own filter", own_filter
