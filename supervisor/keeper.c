@@ -40,6 +40,7 @@ struct keeper {
 	struct target_cache targets;
 	struct keeper_search *search;
 	bool told_lost;
+	bool losing; /* news was lost, and what is there was not fetched to its end since */
 };
 
 struct keeper *keeper_new(struct supervisor *sup)
@@ -108,7 +109,11 @@ static void hear_end(void *context, const struct sock_end *end)
 		account_accepted(account, end, sock_end_fin(end, left));
 }
 
-/* Return: whether there was any news. */
+/*
+ * The kernel says that news was lost when the first is, and not again before all there is was
+ * fetched (netlink_overrun(), netlink_rcv_wake()): so what came to be in between is doubted then.
+ * Return: whether there was any news.
+ */
 static bool hear(struct keeper *keeper)
 {
 	int rc = 1;
@@ -117,8 +122,13 @@ static bool hear(struct keeper *keeper)
 	for (int i = 0; i < NEWS_AT_ONCE && rc > 0 && keeper->news >= 0; i++) {
 		rc = sock_diag_hear(keeper->news, hear_end, keeper);
 		any |= rc != 0;
+		if (rc == 0 && keeper->losing) {
+			keeper->losing = false;
+			account_doubt(keeper->sup->account, clock_now_ns());
+		}
 		if (rc != -ENOBUFS)
 			continue;
+		keeper->losing = true;
 		if (!keeper->told_lost)
 			log_info("sockets end faster than the kernel can tell: those that ended "
 				 "unseen are counted as lost");

@@ -172,9 +172,13 @@ def one_fault(subject, clean, what):
     return "ended"
 
 
-def prepared(world):
+def needs_strace():
     if not shutil.which("strace") or os.geteuid() != 0:
         raise Skip("needs strace and root, to make calls of the supervisor fail")
+
+
+def prepared(world):
+    needs_strace()
     subject = Subject(world)
     subject.begin()
     subject.round()
