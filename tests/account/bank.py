@@ -143,7 +143,7 @@ class Datagrams:
 
 
 class Wire:
-    """Payload that arrived on the servers' side, by transport and port, whoever read it."""
+    """Payload that arrived on the servers' side, by transport and port, whoever read it; what TCP sent again, once."""
 
     def __init__(self):
         def watch():
@@ -153,6 +153,8 @@ class Wire:
             return sock
         self.sock = server_side(watch)
         self.bytes = {}
+        self.packets = {}
+        self.came = {}  # of each TCP connection: ranges of its numbers, [from, to] in order, that came
         self.thread = threading.Thread(target=self.read, daemon=True)
         self.thread.start()
 
@@ -177,7 +179,33 @@ class Wire:
             return
         header = 8 if kind == 17 else (packet[at + 12] >> 4) * 4
         place = ("udp" if kind == 17 else "tcp", struct.unpack_from("!H", packet, at + 2)[0])
-        self.bytes[place] = self.bytes.get(place, 0) + length - at - header
+        size = length - at - header
+        if kind == 6:
+            size = self.new_bytes(packet, at, size)
+        self.bytes[place] = self.bytes.get(place, 0) + size
+        self.packets[place] = self.packets.get(place, 0) + 1
+
+    def new_bytes(self, packet, at, size):
+        """Of a segment, those that came for the first time (RFC 9293: SYN has a number, too)."""
+        connection = packet[at - 32 if packet[0] >> 4 == 6 else 12:at + 4]
+        first, flags = struct.unpack_from("!I", packet, at + 4)[0], packet[at + 13]
+        if flags & 2:
+            self.came[connection] = [[first, first + 1]]
+            first += 1
+        if not size:
+            return 0
+        came = self.came.setdefault(connection, [[first, first]])
+        # The numbers go round after 4 GiB; here they go on.
+        first = came[-1][1] + ((first - came[-1][1] + (1 << 31) & 0xffffffff) - (1 << 31))
+        before = sum(end - begin for begin, end in came)
+        merged = []
+        for begin, end in sorted([*came, [first, first + size]]):
+            if merged and begin <= merged[-1][1]:
+                merged[-1][1] = max(merged[-1][1], end)
+            else:
+                merged.append([begin, end])
+        self.came[connection] = merged
+        return sum(end - begin for begin, end in merged) - before
 
     def seen(self, transport, port):
         """All that has arrived by now; a datagram to itself marks the end of what was in the queue."""
