@@ -1,83 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "policy/filter_build.h"
+/* The table of calls, and what those on sockets and descriptors give; calls_guard.c has the others. */
+#include "policy/calls_inner.h"
 #include "shared/gae_sockets.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/if_tun.h>
 #include <linux/in6.h>
 #include <linux/netlink.h>
-#include <linux/ptrace.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sched.h>
-#include <sys/ioctl.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-
-/*
- * What each call gives, as clauses: clauses_NAME for every row of calls.def.
- * An argument that the kernel takes as int is tested by its low 32 bits, since
- * the kernel ignores what the program leaves in the upper half.
- */
-#ifndef __NR_epoll_create
-#define __NR_epoll_create (-1) /* aarch64 */
-#endif
-
-/* linux/ioprio.h, which C libraries do not carry along. */
-enum { WHO_PROCESS = 1, WHO_PGRP = 2, WHO_USER = 3 };
-
-#define CONDS(...)                                                                                 \
-	(const struct filter_cond[]){__VA_ARGS__},                                                 \
-	    sizeof((const struct filter_cond[]){__VA_ARGS__}) / sizeof(struct filter_cond)
-#define EQ(n, v)                                                                                   \
-	{                                                                                          \
-		.arg = (n), .op = FILTER_EQ32, .value = (uint32_t)(v)                              \
-	}
-#define MASKED(n, m, v)                                                                            \
-	{                                                                                          \
-		.arg = (n), .op = FILTER_MASK32, .mask = (uint32_t)(m), .value = (uint32_t)(v)     \
-	}
-#define ANY_OF(n, m)                                                                               \
-	{                                                                                          \
-		.arg = (n), .op = FILTER_ANY32, .mask = (uint32_t)(m)                              \
-	}
-#define ZERO(n)                                                                                    \
-	{                                                                                          \
-		.arg = (n), .op = FILTER_ZERO64                                                    \
-	}
-
-static const struct source_loc builtin = {.file = PLAN_BUILTIN};
-
-static struct filter_action refuse(int error)
-{
-	return (struct filter_action){.kind = FILTER_ERRNO, .error = (uint16_t)error};
-}
-
-static void allow_if(struct filter_builder *b, const struct filter_cond *conds, size_t n,
-		     struct source_loc loc)
-{
-	filter_builder_add(b, conds, n, (struct filter_action){.kind = FILTER_ALLOW, .error = 0},
-			   loc, NULL);
-}
-
-static void refuse_if(struct filter_builder *b, const struct filter_cond *conds, size_t n,
-		      int error, const char *why)
-{
-	filter_builder_add(b, conds, n, refuse(error), builtin, why);
-}
-
-static void allow_rest(struct filter_builder *b)
-{
-	allow_if(b, NULL, 0, builtin);
-}
-
-static void refuse_rest(struct filter_builder *b, int error, const char *why)
-{
-	refuse_if(b, NULL, 0, error, why);
-}
 
 static void notify_rest(struct filter_builder *b)
 {
@@ -137,89 +69,93 @@ static void inside_window(struct filter_builder *b, uint8_t arg)
 	allow_rest(b);
 }
 
-static void clauses_read(struct filter_builder *b)
+void clauses_read(struct filter_builder *b)
 {
 	inside_window(b, 0);
 }
 
-static void clauses_readv(struct filter_builder *b)
+void clauses_readv(struct filter_builder *b)
 {
 	inside_window(b, 0);
 }
 
 /* With position -1 it is readv(2); pread64 and preadv do nothing on a socket but ESPIPE. */
-static void clauses_preadv2(struct filter_builder *b)
+void clauses_preadv2(struct filter_builder *b)
 {
 	inside_window(b, 0);
 }
 
-static void clauses_recvfrom(struct filter_builder *b)
+void clauses_recvfrom(struct filter_builder *b)
 {
 	inside_window(b, 0);
 }
 
-static void clauses_recvmsg(struct filter_builder *b)
+void clauses_recvmsg(struct filter_builder *b)
 {
 	inside_window(b, 0);
 }
 
-static void clauses_recvmmsg(struct filter_builder *b)
+void clauses_recvmmsg(struct filter_builder *b)
 {
 	inside_window(b, 0);
 }
 
-static void clauses_write(struct filter_builder *b)
+void clauses_write(struct filter_builder *b)
 {
 	inside_window(b, 0);
 }
 
-static void clauses_writev(struct filter_builder *b)
+void clauses_writev(struct filter_builder *b)
 {
 	inside_window(b, 0);
 }
 
 /* With position -1 it is writev(2); pwrite64 and pwritev do nothing on a socket but ESPIPE. */
-static void clauses_pwritev2(struct filter_builder *b)
+void clauses_pwritev2(struct filter_builder *b)
 {
 	inside_window(b, 0);
 }
 
-static void clauses_sendfile(struct filter_builder *b)
+void clauses_sendfile(struct filter_builder *b)
 {
 	inside_window(b, 0);
 }
 
-static void clauses_splice(struct filter_builder *b)
+void clauses_splice(struct filter_builder *b)
 {
 	inside_window(b, 2);
 }
 
-static void clauses_dup(struct filter_builder *b)
+void clauses_dup(struct filter_builder *b)
 {
 	inside_window(b, 0);
 }
 
-static void clauses_dup2(struct filter_builder *b)
+void clauses_dup2(struct filter_builder *b)
 {
 	inside_window(b, 0);
 }
 
-static void clauses_dup3(struct filter_builder *b)
+void clauses_dup3(struct filter_builder *b)
 {
 	inside_window(b, 0);
 }
 
-static void clauses_fcntl(struct filter_builder *b)
+void clauses_fcntl(struct filter_builder *b)
 {
 	window_clauses(b, 0, CONDS(EQ(1, F_DUPFD)), NULL, 0);
 	window_clauses(b, 0, CONDS(EQ(1, F_DUPFD_CLOEXEC)), NULL, 0);
-	/* The owner of a file (F_SETOWN) may be any process; with a signal of choice it would be kill(2). */
+	/*
+	 * The owner of a file (F_SETOWN, F_SETOWN_EX, FIOSETOWN, leases, dnotify) may be any process,
+	 * and is named in memory; with a signal of choice it would be kill(2).  Without one it is
+	 * SIGIO or SIGURG, which the supervisor, the guard and the front survive.
+	 */
 	if (!b->setup->signal_scope)
 		refuse_if(b, CONDS(EQ(1, F_SETSIG)), EPERM, "not available without Landlock");
 	allow_rest(b);
 }
 
-static void clauses_io_setup(struct filter_builder *b)
+void clauses_io_setup(struct filter_builder *b)
 {
 	refuse_rest(b, ENOSYS, "kernel AIO is not available: its writes pass no filter");
 }
@@ -254,7 +190,7 @@ static void netlink_clauses(struct filter_builder *b)
 	}
 }
 
-static void clauses_socket(struct filter_builder *b)
+void clauses_socket(struct filter_builder *b)
 {
 	const struct statement *unix_sockets = &b->plan->unix_sockets;
 
@@ -275,7 +211,7 @@ static void clauses_socket(struct filter_builder *b)
 	refuse_rest(b, EAFNOSUPPORT, "this address family is not available");
 }
 
-static void clauses_socketpair(struct filter_builder *b)
+void clauses_socketpair(struct filter_builder *b)
 {
 	const struct statement *unix_sockets = &b->plan->unix_sockets;
 
@@ -287,12 +223,12 @@ static void clauses_socketpair(struct filter_builder *b)
 	refuse_rest(b, EAFNOSUPPORT, "socket pairs are available for AF_UNIX only");
 }
 
-static void clauses_connect(struct filter_builder *b)
+void clauses_connect(struct filter_builder *b)
 {
 	notify_rest(b);
 }
 
-static void clauses_bind(struct filter_builder *b)
+void clauses_bind(struct filter_builder *b)
 {
 	notify_rest(b);
 }
@@ -314,24 +250,24 @@ static void message_clauses(struct filter_builder *b, uint8_t flags)
 	notify_rest(b);
 }
 
-static void clauses_sendmsg(struct filter_builder *b)
+void clauses_sendmsg(struct filter_builder *b)
 {
 	message_clauses(b, 2);
 }
 
-static void clauses_sendmmsg(struct filter_builder *b)
+void clauses_sendmmsg(struct filter_builder *b)
 {
 	message_clauses(b, 3);
 }
 
-static void clauses_sendto(struct filter_builder *b)
+void clauses_sendto(struct filter_builder *b)
 {
 	window_clauses(b, 0, NULL, 0, CONDS(ZERO(4), MASKED(3, MSG_FASTOPEN, 0)));
 	allow_if(b, CONDS(ZERO(4), MASKED(3, MSG_FASTOPEN, 0)), builtin);
 	notify_rest(b);
 }
 
-static void clauses_listen(struct filter_builder *b)
+void clauses_listen(struct filter_builder *b)
 {
 	const struct statement *s = &b->plan->listen;
 
@@ -342,12 +278,12 @@ static void clauses_listen(struct filter_builder *b)
 				   "listening is not available");
 }
 
-static void clauses_accept(struct filter_builder *b)
+void clauses_accept(struct filter_builder *b)
 {
 	clauses_listen(b);
 }
 
-static void clauses_accept4(struct filter_builder *b)
+void clauses_accept4(struct filter_builder *b)
 {
 	clauses_listen(b);
 }
@@ -443,7 +379,7 @@ static void descriptor_clause(struct filter_builder *b)
 			   "descriptors are not handed over");
 }
 
-static void clauses_setsockopt(struct filter_builder *b)
+void clauses_setsockopt(struct filter_builder *b)
 {
 	descriptor_clause(b);
 	for (size_t i = 0; i < sizeof(reaiming) / sizeof(reaiming[0]); i++)
@@ -452,253 +388,13 @@ static void clauses_setsockopt(struct filter_builder *b)
 	sockopt_clauses(b, SOCKOPT_SET);
 }
 
-static void clauses_getsockopt(struct filter_builder *b)
+void clauses_getsockopt(struct filter_builder *b)
 {
 	descriptor_clause(b);
 	sockopt_clauses(b, SOCKOPT_GET);
 }
 
-/* --- ways around the filter --- */
-
-static void clauses_io_uring_setup(struct filter_builder *b)
-{
-	refuse_rest(b, ENOSYS, "io_uring is not available: its operations pass no filter");
-}
-
-static void clauses_io_uring_enter(struct filter_builder *b)
-{
-	clauses_io_uring_setup(b);
-}
-
-static void clauses_io_uring_register(struct filter_builder *b)
-{
-	clauses_io_uring_setup(b);
-}
-
-static void clauses_epoll_create1(struct filter_builder *b)
-{
-	const struct statement *s = &b->plan->async;
-
-	if (s->word == ASYNC_ALLOW)
-		allow_if(b, NULL, 0, s->loc);
-	else
-		filter_builder_add(b, NULL, 0, refuse(s->error ? s->error : ENOSYS), s->loc,
-				   "epoll is not available");
-}
-
-static void clauses_epoll_create(struct filter_builder *b)
-{
-	clauses_epoll_create1(b);
-}
-
-static void clauses_seccomp(struct filter_builder *b)
-{
-	refuse_if(
-	    b, CONDS(EQ(0, SECCOMP_SET_MODE_FILTER), ANY_OF(1, SECCOMP_FILTER_FLAG_NEW_LISTENER)),
-	    EBUSY, "a second listener would answer the program's own calls");
-	allow_rest(b);
-}
-
-static void clauses_prctl(struct filter_builder *b)
-{
-	/* A program that is not dumpable hides its memory from the supervisor, which then could answer nothing. */
-	refuse_if(b, CONDS(EQ(0, PR_SET_DUMPABLE), ZERO(1)), 0, "answered as done, not done");
-	allow_rest(b);
-}
-
-static void clauses_pidfd_getfd(struct filter_builder *b)
-{
-	refuse_rest(b, EPERM, "descriptors of other processes are not available");
-}
-
-/* Landlock keeps a program from tracing what is outside its domain; the two calls below need the filter only without it. */
-static void clauses_ptrace(struct filter_builder *b)
-{
-	if (!b->setup->signal_scope) {
-		refuse_if(b, CONDS(EQ(0, PTRACE_ATTACH)), EPERM,
-			  "attaching is not available without Landlock");
-		refuse_if(b, CONDS(EQ(0, PTRACE_SEIZE)), EPERM,
-			  "attaching is not available without Landlock");
-	}
-	allow_rest(b);
-}
-
-static void clauses_process_vm_writev(struct filter_builder *b)
-{
-	if (!b->setup->signal_scope)
-		refuse_rest(b, EPERM, "not available without Landlock");
-	allow_rest(b);
-}
-
-static void clauses_clone(struct filter_builder *b)
-{
-	refuse_if(b, CONDS(ANY_OF(0, CLONE_NEWNET)), EPERM,
-		  "a network namespace would hide its sockets");
-	allow_rest(b);
-}
-
-static void clauses_unshare(struct filter_builder *b)
-{
-	clauses_clone(b);
-}
-
-static void clauses_clone3(struct filter_builder *b)
-{
-	struct filter_action unknown = {.kind = FILTER_ERRNO, .error = ENOSYS, .untraced = true};
-
-	filter_builder_add(b, NULL, 0, unknown, builtin,
-			   "its flags lie in memory; libraries fall back to clone");
-}
-
-static void clauses_setns(struct filter_builder *b)
-{
-	refuse_rest(b, EPERM, "other namespaces are not available");
-}
-
-static void clauses_bpf(struct filter_builder *b)
-{
-	refuse_rest(b, EPERM, "bpf is not available");
-}
-
-static void clauses_ioctl(struct filter_builder *b)
-{
-	refuse_if(b, CONDS(EQ(1, TIOCSTI)), EPERM, "would type into the caller's terminal");
-	refuse_if(b, CONDS(EQ(1, TIOCLINUX)), EPERM, "would type into the caller's terminal");
-	/* A tap device that exists and has no owner, or this user for one, takes any frame from anybody. */
-	refuse_if(b, CONDS(EQ(1, TUNSETIFF)), EPERM, "a network tunnel carries any packet");
-	allow_rest(b);
-}
-
-/* security/keys/request_key.c: without callout information only keys that exist are found. */
-static void clauses_request_key(struct filter_builder *b)
-{
-	allow_if(b, CONDS(ZERO(2)), builtin);
-	refuse_rest(b, EPERM, "the kernel would start a helper outside");
-}
-
-/* --- the supervisor and the front as targets --- */
-
-static const char supervisor_why[] = "the supervisor is out of reach";
-
-static void protect(struct filter_builder *b, uint8_t arg)
-{
-	for (size_t i = 0; i < b->setup->n_protected; i++)
-		refuse_if(b, CONDS(EQ(arg, b->setup->protected_pids[i])), EPERM, supervisor_why);
-}
-
-/* For setpriority and ioprio_set: argument 0 says what argument 1 is. */
-static void protect_who(struct filter_builder *b, int process, int group, int user)
-{
-	const int kinds[] = {process, group};
-
-	refuse_if(b, CONDS(EQ(0, user)), EPERM, supervisor_why);
-	for (int k = 0; k < 2; k++)
-		for (size_t i = 0; i < b->setup->n_protected; i++)
-			refuse_if(b, CONDS(EQ(0, kinds[k]), EQ(1, b->setup->protected_pids[i])),
-				  EPERM, supervisor_why);
-	allow_rest(b);
-}
-
-static void clauses_kill(struct filter_builder *b)
-{
-	if (!b->setup->signal_scope) {
-		refuse_if(b, CONDS(EQ(0, -1)), EPERM, "would reach the supervisor");
-		for (size_t i = 0; i < b->setup->n_protected; i++)
-			refuse_if(b, CONDS(EQ(0, -b->setup->protected_pids[i])), EPERM,
-				  supervisor_why);
-		protect(b, 0);
-	}
-	allow_rest(b);
-}
-
-static void clauses_tkill(struct filter_builder *b)
-{
-	if (!b->setup->signal_scope)
-		protect(b, 0);
-	allow_rest(b);
-}
-
-static void clauses_tgkill(struct filter_builder *b)
-{
-	if (!b->setup->signal_scope) {
-		protect(b, 0);
-		protect(b, 1);
-	}
-	allow_rest(b);
-}
-
-static void clauses_rt_sigqueueinfo(struct filter_builder *b)
-{
-	clauses_tkill(b);
-}
-
-static void clauses_rt_tgsigqueueinfo(struct filter_builder *b)
-{
-	clauses_tgkill(b);
-}
-
-static void clauses_pidfd_open(struct filter_builder *b)
-{
-	clauses_tkill(b);
-}
-
-/* A directory of /proc is a pidfd to it, and names nobody in a register. */
-static void clauses_pidfd_send_signal(struct filter_builder *b)
-{
-	if (!b->setup->signal_scope)
-		refuse_rest(b, ENOSYS, "not available without Landlock");
-	allow_rest(b);
-}
-
-/*
- * The kernel sends the signal of an asynchronous file to its owner (F_SETOWN, F_SETOWN_EX,
- * FIOSETOWN, leases, dnotify), who is named in memory.  Unless F_SETSIG chose another
- * it is SIGIO or SIGURG, which the supervisor, the guard and the front survive.
- */
-/* Landlock does not cover what follows: it could still starve the supervisor. */
-static void clauses_prlimit64(struct filter_builder *b)
-{
-	protect(b, 0);
-	allow_rest(b);
-}
-
-static void clauses_setpriority(struct filter_builder *b)
-{
-	protect_who(b, PRIO_PROCESS, PRIO_PGRP, PRIO_USER);
-}
-
-/* Who is in a group may name it 0.  The first protected one is the front, whose group is the program's. */
-static void clauses_setpgid(struct filter_builder *b)
-{
-	for (size_t i = 1; i < b->setup->n_protected; i++)
-		refuse_if(b, CONDS(EQ(1, b->setup->protected_pids[i])), EPERM, supervisor_why);
-	allow_rest(b);
-}
-
-static void clauses_ioprio_set(struct filter_builder *b)
-{
-	protect_who(b, WHO_PROCESS, WHO_PGRP, WHO_USER);
-}
-
-static void clauses_sched_setaffinity(struct filter_builder *b)
-{
-	clauses_prlimit64(b);
-}
-
-static void clauses_sched_setscheduler(struct filter_builder *b)
-{
-	clauses_prlimit64(b);
-}
-
-static void clauses_sched_setparam(struct filter_builder *b)
-{
-	clauses_prlimit64(b);
-}
-
-static void clauses_sched_setattr(struct filter_builder *b)
-{
-	clauses_prlimit64(b);
-}
+/* --- the table --- */
 
 const struct filter_call *filter_calls(size_t *n)
 {

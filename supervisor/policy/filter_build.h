@@ -14,7 +14,7 @@
 #define FILTER_ARCH AUDIT_ARCH_AARCH64
 #else
 #error                                                                                             \
-    "no filter for this architecture yet: FILTER_ARCH, and the argument order of clone in calls.c"
+    "no filter for this architecture yet: FILTER_ARCH, and the argument order of clone in calls_guard.c"
 #endif
 
 struct filter_builder {
