@@ -26,7 +26,7 @@ bool notify_alive(int listener, uint64_t id);
 
 /**
  * notify_continue() - let the kernel carry out the call itself, with what its memory and its
- * descriptors are by then: see window_continue().  Return: as notify_answer().
+ * descriptors are by then: see window_continue() in window.c.  Return: as notify_answer().
  */
 int notify_continue(int listener, uint64_t id);
 

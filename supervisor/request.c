@@ -322,48 +322,48 @@ void request_end(struct request *req)
 	fd_close(&req->duplicate);
 }
 
-void op_wait(struct request *req, struct send_job *job, uint32_t events, uint64_t deadline_ns,
-	     int timeout_error, void (*resume)(struct crew_worker *, struct op *))
+/* Return: an op that knows no more yet; NULL: out of memory, and the request is answered. */
+static struct op *op_new(struct request *req, struct send_job *job, uint64_t deadline_ns,
+			 void (*resume)(struct crew_worker *, struct op *))
 {
 	struct op *op = calloc(1, sizeof(*op));
 
 	if (!op) {
 		send_job_free(job);
 		request_answer(req, -ENOMEM);
-		return;
+		return NULL;
 	}
 	op->req = *req;
 	op->job = job;
-	op->events = events;
 	op->deadline_ns = deadline_ns;
-	op->timeout_error = timeout_error;
 	op->resume = resume;
-	op->name_wanted = UINT32_MAX;
-	loop_add(op->req.sup->loop, op);
+	return op;
+}
+
+void op_wait(struct request *req, struct send_job *job, uint32_t events, uint64_t deadline_ns,
+	     int timeout_error, void (*resume)(struct crew_worker *, struct op *))
+{
+	struct op *op = op_new(req, job, deadline_ns, resume);
+
+	if (!op)
+		return;
+	op->timeout_error = timeout_error;
+	op_wait_again(op, events);
 }
 
 void op_wait_name(struct request *req, struct send_job *job, uint32_t name, uint64_t deadline_ns,
 		  void (*resume)(struct crew_worker *, struct op *))
 {
-	struct op *op = calloc(1, sizeof(*op));
+	struct op *op = op_new(req, job, deadline_ns, resume);
 
-	if (!op) {
-		send_job_free(job);
-		request_answer(req, -ENOMEM);
-		return;
-	}
-	op->req = *req;
-	op->job = job;
-	op->deadline_ns = deadline_ns;
-	op->resume = resume;
-	op->name_wanted = name;
-	loop_add(op->req.sup->loop, op);
+	if (op)
+		op_wait_again_name(op, name);
 }
 
 void op_wait_again(struct op *op, uint32_t events)
 {
 	op->events = events;
-	op->name_wanted = events ? UINT32_MAX : op->req.verdict.name;
+	op->name_wanted = UINT32_MAX;
 	loop_add(op->req.sup->loop, op);
 }
 

@@ -248,7 +248,7 @@ static int is_udp_there(struct crew_worker *worker, const struct request *req, i
  * Lets the kernel carry out a call on @fd, which was no UDP socket a moment ago.
  * Return: false when it is one by now.  Else the request is over.
  */
-static bool go_on(struct crew_worker *worker, struct request *req, int fd)
+static bool window_continue(struct crew_worker *worker, struct request *req, int fd)
 {
 	struct window *window = worker->sup->window;
 	uint32_t slot = fd_window_slot(&window->numbers, (uint32_t)fd);
@@ -282,7 +282,7 @@ bool window_take_udp(struct crew_worker *worker, struct request *req, int fd)
 		if (request_is_udp(req))
 			return true;
 		request_end(req);
-		if (go_on(worker, req, fd))
+		if (window_continue(worker, req, fd))
 			return false;
 	}
 	request_answer(req, -EBADF); /* it changes under our eyes */

@@ -247,7 +247,7 @@ static void resume_connect(struct crew_worker *worker, struct op *op)
 		op->timeout_error = EINPROGRESS;
 		op_wait_again(op, EPOLLOUT);
 	} else if (rc == 2) {
-		op_wait_again(op, 0);
+		op_wait_again_name(op, op->req.verdict.name);
 	} else {
 		op_answer(op, rc);
 	}

@@ -414,7 +414,7 @@ static void resume_claim(struct crew_worker *worker, struct op *op)
 	} else if (rc == WAITS_FOR_NAME) {
 		if (op->events != 0) /* so far the exporter was waited for */
 			op->deadline_ns = clock_now_ns() + REQUEST_NAMES_NS;
-		op_wait_again(op, 0);
+		op_wait_again_name(op, op->req.verdict.name);
 	} else {
 		op_answer(op, rc);
 	}

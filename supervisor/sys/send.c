@@ -439,6 +439,20 @@ static int read_both(struct crew_worker *worker, struct request *req, struct mes
 				worker->buffer, size);
 }
 
+/* Read, unless @rc < 0: now it is carried out and answered. */
+static void finish(struct crew_worker *worker, struct request *req, struct message *message,
+		   long rc)
+{
+	if (rc == 0 && !notify_alive(req->sup->listener, req->id)) {
+		request_drop(req);
+		return;
+	}
+	if (rc == 0)
+		rc = carry_out(worker, req, message, true);
+	if (rc != SEND_IS_WAITING)
+		request_answer(req, rc);
+}
+
 void send_data(struct crew_worker *worker, struct request *req, const struct iovec *parts, size_t n,
 	       size_t total, int flags)
 {
@@ -451,14 +465,7 @@ void send_data(struct crew_worker *worker, struct request *req, const struct iov
 	message.job.total = total;
 	message.job.flags = flags;
 	rc = load_data(worker, req, &message);
-	if (rc == 0 && !notify_alive(req->sup->listener, req->id)) {
-		request_drop(req);
-		return;
-	}
-	if (rc == 0)
-		rc = carry_out(worker, req, &message, true);
-	if (rc != SEND_IS_WAITING)
-		request_answer(req, rc);
+	finish(worker, req, &message, rc);
 }
 
 void sys_sendto(struct crew_worker *worker, struct request *req)
@@ -476,14 +483,7 @@ void sys_sendto(struct crew_worker *worker, struct request *req)
 	if (rc == 0)
 		rc = arg[4] ? read_both(worker, req, &message, (int)arg[5])
 			    : load_data(worker, req, &message);
-	if (rc == 0 && !notify_alive(req->sup->listener, req->id)) {
-		request_drop(req);
-		return;
-	}
-	if (rc == 0)
-		rc = carry_out(worker, req, &message, true);
-	if (rc != SEND_IS_WAITING)
-		request_answer(req, rc);
+	finish(worker, req, &message, rc);
 }
 
 /* struct msghdr as the kernel reads it (____sys_sendmsg(), copy_msghdr_from_user()). */

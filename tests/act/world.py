@@ -6,8 +6,13 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
+
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from checks import Failure, Skip, expect, until
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(TOP, os.environ.get("BUILD", "build"))
@@ -24,32 +29,8 @@ sockopt any any pass
 """
 
 
-class Failure(Exception):
-    pass
-
-
-class Skip(Exception):
-    pass
-
-
-def expect(condition, why):
-    if not condition:
-        raise Failure(why)
-
-
 def program(name):
     return os.path.join(BUILD, "tests/programs", name)
-
-
-def until(condition, seconds, why):
-    """Waits for condition() to be true; its value."""
-    end = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        expect(time.monotonic() < end, f"{why}: not within {seconds} s")
-        time.sleep(0.005)
 
 
 def children(pid):

@@ -41,7 +41,7 @@ static struct sock_filter *only(unsigned int nr, unsigned int action)
 	return code;
 }
 
-/* Tells the kernel to go on with every call it hears of. */
+/* Tells the kernel to go on with every call it hears of.  CONTINUE-OK: this is the attack. */
 static void wave_through(int listener)
 {
 	struct seccomp_notif call = {0};

@@ -12,6 +12,10 @@ import tempfile
 import threading
 import time
 
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from checks import Failure, Skip, expect, until
+
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(TOP, os.environ.get("BUILD", "build"))
 GAE_RUN = os.path.join(BUILD, "gae-run")
@@ -43,29 +47,6 @@ http {{
   }}
 }}
 """
-
-
-class Failure(Exception):
-    pass
-
-
-class Skip(Exception):
-    pass
-
-
-def expect(condition, why):
-    if not condition:
-        raise Failure(why)
-
-
-def until(condition, seconds, why):
-    end = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        expect(time.monotonic() < end, f"{why}: not within {seconds} s")
-        time.sleep(0.01)
 
 
 class Echo(http.server.BaseHTTPRequestHandler):

@@ -5,7 +5,12 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 import tempfile
+
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from checks import Failure, Skip, expect
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(TOP, os.environ.get("BUILD", "build"))
@@ -13,19 +18,6 @@ USAGE = os.path.join(BUILD, "gae-usage")
 WRITER = os.path.join(BUILD, "tests/programs/ledger_writer")
 DAY = 20261125
 TIME = 1795600000  # 2026-11-25 01:46:40 Pacific time
-
-
-class Failure(Exception):
-    pass
-
-
-class Skip(Exception):
-    pass
-
-
-def expect(condition, why):
-    if not condition:
-        raise Failure(why)
 
 
 def expect_equal(got, want, what):

@@ -5,10 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The longest unit, which is never cut in the middle: \u00XX. */
-#define UNIT_MAX 6
-/* Of a name: U+0080 to U+009F, two bytes as \ooo each. */
-#define NAME_UNIT_MAX 8
+/* The longest unit, which is never cut in the middle: U+0080 to U+009F in a name, two bytes as \ooo each. */
+#define UNIT_MAX 8
 
 struct output {
 	char *text;
@@ -44,7 +42,27 @@ static size_t output_end(struct output *out, bool cut)
 	return out->used;
 }
 
-static size_t text_unit(unsigned char c, char *unit)
+/* Writes one character from @s to @unit.  Return: bytes written; *@taken: bytes of @s. */
+typedef size_t unit_function(const unsigned char *s, size_t size, char *unit, size_t *taken);
+
+static size_t escape_units(char *out, size_t room, const char *text, size_t size,
+			   unit_function *next)
+{
+	struct output output = {.text = out, .limit = room - 1};
+	const unsigned char *s = (const unsigned char *)text;
+	char unit[UNIT_MAX];
+	size_t taken;
+
+	for (size_t i = 0; i < size; i += taken) {
+		size_t n = next(s + i, size - i, unit, &taken);
+
+		if (!output_add(&output, unit, n))
+			return output_end(&output, true);
+	}
+	return output_end(&output, false);
+}
+
+static size_t byte_unit(unsigned char c, char *unit)
 {
 	static const char letters[] = "\nn\tt\rr\"\"\\\\";
 
@@ -66,18 +84,16 @@ static size_t text_unit(unsigned char c, char *unit)
 	return 4;
 }
 
+static size_t text_unit(const unsigned char *s, size_t size, char *unit, size_t *taken)
+{
+	(void)size;
+	*taken = 1;
+	return byte_unit(s[0], unit);
+}
+
 size_t escape_text(char *out, size_t room, const char *text, size_t size)
 {
-	struct output output = {.text = out, .limit = room - 1};
-	char unit[UNIT_MAX];
-
-	for (size_t i = 0; i < size; i++) {
-		size_t n = text_unit((unsigned char)text[i], unit);
-
-		if (!output_add(&output, unit, n))
-			return output_end(&output, true);
-	}
-	return output_end(&output, false);
+	return escape_units(out, room, text, size, text_unit);
 }
 
 /* Table 3-7 of the Unicode standard: the second byte's range shuts out overlong forms, surrogates and all above U+10FFFF. */
@@ -143,21 +159,9 @@ static size_t json_unit(const unsigned char *s, size_t size, char *unit, size_t 
 
 size_t escape_json(char *out, size_t room, const char *text, size_t size)
 {
-	struct output output = {.text = out, .limit = room - 1};
-	const unsigned char *s = (const unsigned char *)text;
-	char unit[UNIT_MAX];
-	size_t taken;
-
-	for (size_t i = 0; i < size; i += taken) {
-		size_t n = json_unit(s + i, size - i, unit, &taken);
-
-		if (!output_add(&output, unit, n))
-			return output_end(&output, true);
-	}
-	return output_end(&output, false);
+	return escape_units(out, room, text, size, json_unit);
 }
 
-/* One character from @s, as json_unit(). */
 static size_t name_unit(const unsigned char *s, size_t size, char *unit, size_t *taken)
 {
 	size_t length = utf8_length(s, size), n = 0;
@@ -169,22 +173,11 @@ static size_t name_unit(const unsigned char *s, size_t size, char *unit, size_t 
 		return length;
 	}
 	for (size_t i = 0; i < *taken; i++)
-		n += text_unit(s[i], unit + n);
+		n += byte_unit(s[i], unit + n);
 	return n;
 }
 
 size_t escape_name(char *out, size_t room, const char *text, size_t size)
 {
-	struct output output = {.text = out, .limit = room - 1};
-	const unsigned char *s = (const unsigned char *)text;
-	char unit[NAME_UNIT_MAX];
-	size_t taken;
-
-	for (size_t i = 0; i < size; i += taken) {
-		size_t n = name_unit(s + i, size - i, unit, &taken);
-
-		if (!output_add(&output, unit, n))
-			return output_end(&output, true);
-	}
-	return output_end(&output, false);
+	return escape_units(out, room, text, size, name_unit);
 }
