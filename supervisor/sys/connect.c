@@ -301,7 +301,7 @@ static void resume_unix(struct crew_worker *worker, struct op *op)
 {
 	struct request *req = &op->req;
 	unsigned char bytes[SOCKADDR_MAX] = {0};
-	size_t size = req->call.args[2];
+	size_t size = (size_t)(int)req->call.args[2]; /* as request_take_address() has checked it */
 	int rc = target_read(req->tid, req->call.args[1], bytes, size);
 
 	(void)worker;
