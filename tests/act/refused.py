@@ -84,14 +84,15 @@ def supervisor_dies(world):
     witness = world.witness()
     script = ("import os, socket, sys, time\n"
               "if os.fork() == 0: os.setsid()\n"
-              "print('ready', flush=True)\n"
+              "os.write(1, b'ready\\n')\n"  # in one piece: two processes write it
               "while True:\n"
               f"    try: socket.create_connection(('127.0.0.1', {witness.port}), timeout=5).close()\n"
               "    except OSError as e: print(e.errno, flush=True); break\n"
               "    time.sleep(0.001)\n"
               "time.sleep(60)\n")
     process = world.start(world.policy(POLICY), "python3", "-c", script)
-    expect(process.line() == "ready" and process.line() == "ready", "the program starts")
+    lines = [process.line(), process.line()]
+    expect(lines == ["ready", "ready"], f"the program starts: {lines}")
     until(witness.heard, 10, "the witness hears it")
     supervisor = process.supervisor()
     tree = [pid for pid in world.below(supervisor)]
