@@ -136,8 +136,11 @@ void loop_wake_by(void *context, uint64_t at_ns)
 	struct loop *loop = context;
 	uint_fast64_t until = atomic_load(&loop->sleeps_until);
 
-	if (at_ns >= until || !atomic_compare_exchange_strong(&loop->sleeps_until, &until, at_ns))
-		return;
+	/* A loop that goes to sleep meanwhile gives @until anew. */
+	do {
+		if (at_ns >= until)
+			return;
+	} while (!atomic_compare_exchange_weak(&loop->sleeps_until, &until, at_ns));
 	poke(loop);
 }
 
@@ -266,9 +269,24 @@ static void empty_inbox(struct loop *loop, uint64_t now)
 /* What a call gives that ends before it is complete: what it has done so far, else @error. */
 static long cut_short(const struct op *op, int error)
 {
-	long done = op->job ? send_job_done(op->job) : op->req.done;
+	long done = op->job ? (long)op->job->sent : op->req.done;
 
 	return done > 0 ? done : -error;
+}
+
+/*
+ * Ends a call before it is complete.  Of a sendmmsg of which bytes have gone a crew thread must write
+ * how many: for it the message ends there.
+ */
+static void cut(struct loop *loop, struct op *op, int error)
+{
+	if (op->job && op->job->count_at && op->job->sent) {
+		op->job->total = op->job->sent;
+		resume(loop, op);
+		return;
+	}
+	forget(loop, op);
+	op_answer(op, cut_short(op, error));
 }
 
 static void look_at(struct loop *loop, struct op *op, uint64_t now)
@@ -289,14 +307,12 @@ static void look_at(struct loop *loop, struct op *op, uint64_t now)
 		return;
 	}
 	if (op->deadline_ns && now >= op->deadline_ns) {
-		forget(loop, op);
-		op_answer(op, cut_short(op, op->timeout_error));
+		cut(loop, op, op->timeout_error);
 		return;
 	}
 	op->maybes = signal == TARGET_MAYBE ? op->maybes + 1 : 0;
 	if (signal == TARGET_INTERRUPTED || op->maybes >= LOOK_MAYBES) {
-		forget(loop, op);
-		op_answer(op, cut_short(op, op->maybes || timed ? EINTR : ERESTARTSYS));
+		cut(loop, op, op->maybes || timed ? EINTR : ERESTARTSYS);
 		return;
 	}
 	if (op->by_time || loop->blind) {

@@ -84,13 +84,6 @@ void send_job_free(struct send_job *job)
 	free(job);
 }
 
-long send_job_done(const struct send_job *job)
-{
-	if (job->count_at)
-		return 0;
-	return (long)job->sent;
-}
-
 /* --- the account --- */
 
 long send_job_charge(struct request *req, struct send_job *job)
@@ -191,7 +184,7 @@ static long failed(struct request *req, struct send_job *job)
 	int error = errno;
 
 	if (job->sent > 0)
-		return send_job_done(job);
+		return (long)job->sent;
 	/* Stream sockets raise it unless told not to (sk_stream_error(), unix_stream_sendmsg()). */
 	if (error == EPIPE && req->socket.type == SOCK_STREAM && !(job->flags & MSG_NOSIGNAL))
 		target_raise(req->tid, SIGPIPE);
@@ -225,7 +218,7 @@ static long send_chunks(struct crew_worker *worker, struct request *req, struct 
 			long rc = load(worker, req, job, buffer, room);
 
 			if (rc < 0)
-				return job->sent > 0 ? send_job_done(job) : rc;
+				return job->sent > 0 ? (long)job->sent : rc;
 			loaded = (size_t)rc;
 			at = 0;
 		}

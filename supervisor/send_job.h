@@ -70,9 +70,6 @@ bool send_job_hold(struct send_job *job, const void *data);
 /** send_job_free() - fini and free; NULL allowed. */
 void send_job_free(struct send_job *job);
 
-/** send_job_done() - what an interrupted call has achieved: bytes sent (1 message for sendmmsg: never partial). */
-long send_job_done(const struct send_job *job);
-
 /**
  * send_job_charge() - ask the account for a UDP datagram; other sockets are the kernel's to count.
  * Return: 0 go on; -errno for the caller.
@@ -87,7 +84,7 @@ void send_job_settle(struct request *req, struct send_job *job, long result);
 /**
  * send_job_try() - send as much as the socket takes now.
  * @loaded: bytes of the message that lie in worker->buffer already (from .sent on)
- * Return: the answer for the program (bytes sent or -errno; SIGPIPE has been raised
+ * Return: the answer for the program (bytes sent, of a stream perhaps not all, or -errno; SIGPIPE has been raised
  *         where due), or SEND_WAITS: a blocking socket is full.
  */
 long send_job_try(struct crew_worker *worker, struct request *req, struct send_job *job,

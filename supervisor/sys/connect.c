@@ -18,14 +18,23 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+/* Ends what was begun, as connect(2) does itself when it has failed.  Return: what that says by default. */
+static int give_up(struct request *req)
+{
+	struct sockaddr none = {.sa_family = AF_UNSPEC};
+
+	(void)connect(req->duplicate, &none, sizeof(none));
+	return -ECONNABORTED;
+}
+
 /*
  * connect(2) is carried out on our duplicate, never in the program.
  *
  * A blocking connect must not block us: it is begun non-blocking and the loop waits.
  * O_NONBLOCK is a flag of the open file, which the program shares, so it is set for
  * the one call only.  When the socket is ready, connect(2) is called once more: only
- * that moves the socket from "connecting" to "connected" (or back to unconnected,
- * with the error) as a blocking connect does; SO_ERROR would leave it half-way.
+ * that moves the socket from "connecting" to "connected" as a blocking connect does.
+ * After a failure SO_ERROR and AF_UNSPEC move it back (act_again()).
  * A call that was interrupted and restarted finds EALREADY and waits on.
  * @begun: gets what the first call said
  */
@@ -46,8 +55,11 @@ static int connect_unblocked(struct request *req, const struct sockaddr_storage 
 	}
 	rc = *begun = connect(req->duplicate, (const struct sockaddr *)to, size) < 0 ? -errno : 0;
 	/* On loopback the handshake is over by now; asking again saves the way through the loop. */
-	if (*blocking && rc == -EINPROGRESS)
+	if (*blocking && rc == -EINPROGRESS) {
 		rc = connect(req->duplicate, (const struct sockaddr *)to, size) < 0 ? -errno : 0;
+		if (rc == -EINPROGRESS)
+			rc = give_up(req);
+	}
 	if (*blocking)
 		fcntl(req->duplicate, F_SETFL, flags);
 	return rc;
@@ -90,15 +102,38 @@ static int disconnect(struct request *req)
 	return 0;
 }
 
-/* Then connect(2) begins nothing: it tells how the connection fares, and needs no quota. */
-static bool is_begun(const struct request *req)
+static bool is_closed(const struct request *req)
 {
 	uint8_t state = TCP_CLOSE; /* the first byte of struct tcp_info */
 	socklen_t size = sizeof(state);
 
-	return account_is_begun(req->sup->account, req->socket.cookie) &&
-	       getsockopt(req->duplicate, IPPROTO_TCP, TCP_INFO, &state, &size) == 0 &&
-	       state != TCP_CLOSE;
+	return getsockopt(req->duplicate, IPPROTO_TCP, TCP_INFO, &state, &size) < 0 ||
+	       state == TCP_CLOSE;
+}
+
+/* Then connect(2) begins nothing: it tells how the connection fares, and needs no quota. */
+static bool is_begun(const struct request *req)
+{
+	return account_is_begun(req->sup->account, req->socket.cookie) && !is_closed(req);
+}
+
+/*
+ * Goes on with a connection that act() has begun.  Where another thread has disconnected the socket
+ * (AF_UNSPEC, shutdown(2)), connect(2) would begin a new one, which nobody has counted: one under way
+ * says EALREADY, EISCONN, success or its error, never EINPROGRESS.
+ */
+static int act_again(struct request *req)
+{
+	int begun, rc, error = 0;
+	socklen_t size = sizeof(error);
+
+	if (is_closed(req)) {
+		getsockopt(req->duplicate, SOL_SOCKET, SO_ERROR, &error, &size);
+		rc = give_up(req);
+		return error ? -error : rc;
+	}
+	rc = act(req, &begun);
+	return begun == -EINPROGRESS ? give_up(req) : rc;
 }
 
 /* Begins a TCP connection, counted.  Return: as act(). */
@@ -112,7 +147,7 @@ static int act_tcp(struct request *req)
 	int rc, begun;
 
 	if (is_begun(req))
-		return act(req, &begun);
+		return act_again(req);
 	rc = (int)request_count(req, account_may_connect(account, &caller, &spent), &spent);
 	if (rc < 0)
 		return rc;
@@ -229,7 +264,7 @@ static int carry_out(struct request *req)
 
 static void resume_connect(struct crew_worker *worker, struct op *op)
 {
-	int rc, begun;
+	int rc;
 
 	(void)worker;
 	/* Denied for its time while a name was looked up, or killed: then nothing may be done any more. */
@@ -240,7 +275,7 @@ static void resume_connect(struct crew_worker *worker, struct op *op)
 	if (op->late)
 		rc = (int)request_deny_late(&op->req);
 	else
-		rc = op->events == 0 ? carry_out(&op->req) : act(&op->req, &begun);
+		rc = op->events == 0 ? carry_out(&op->req) : act_again(&op->req);
 	if (rc == 1) {
 		if (op->events == 0)
 			op->deadline_ns = socket_deadline(op->req.duplicate, SO_SNDTIMEO);

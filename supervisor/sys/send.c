@@ -335,6 +335,8 @@ static int refuse_zero_copy(struct request *req, struct send_job *job)
 }
 
 #define SEND_IS_WAITING LONG_MIN
+/* Of sendmmsg: a message of which only a part has gone, behind which none may follow. */
+#define SENT_THE_LAST 2
 
 /*
  * Decides and sends one message that was read completely.
@@ -375,10 +377,13 @@ static long carry_out(struct crew_worker *worker, struct request *req, struct me
 		wait_for(req, job, NAMES_NONE, NULL);
 		return SEND_IS_WAITING;
 	}
+	/* Later messages of a sendmmsg cannot wait: what has gone of this one is told, and the call ends. */
 	if (rc == SEND_WAITS)
-		rc = -EAGAIN;
+		rc = job->sent ? (long)job->sent : -EAGAIN;
 	send_job_settle(req, job, rc);
 	rc = count_message(req, job, rc);
+	if (rc == 1 && job->count_at && job->sent < job->total)
+		rc = SENT_THE_LAST;
 	send_job_fini(job);
 	return rc;
 }
@@ -592,6 +597,8 @@ void sys_sendmmsg(struct crew_worker *worker, struct request *req)
 		if (rc < 0)
 			break;
 		sent++;
+		if (rc == SENT_THE_LAST)
+			break;
 		rc = 0;
 	}
 	request_answer(req, sent ? (long)sent : rc);
