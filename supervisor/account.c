@@ -157,10 +157,9 @@ enum account_answer account_reach(struct account *account, const struct account_
 	return socket->closed ? ACCOUNT_CLOSED : ACCOUNT_FINE;
 }
 
-/* After a call: between may_*() and now it may have been forgotten, for news was lost (account_doubt()). */
-static struct account_socket *find_or_make(struct account *account,
-					   const struct account_caller *caller,
-					   enum transport transport)
+struct account_socket *account_find_or_make(struct account *account,
+					    const struct account_caller *caller,
+					    enum transport transport)
 {
 	struct account_socket *socket = account_find(account, caller->cookie);
 	uint64_t now;
@@ -352,7 +351,7 @@ void account_connected(struct account *account, const struct account_caller *cal
 	struct account_socket *socket;
 
 	pthread_mutex_lock(&account->lock);
-	socket = find_or_make(account, caller, TRANSPORT_TCP);
+	socket = account_find_or_make(account, caller, TRANSPORT_TCP);
 	if (socket && !certain && tuple && socket->has_tuple &&
 	    is_same_tuple(&socket->tuple, tuple)) {
 		account_not_connected(account);
@@ -447,7 +446,7 @@ bool account_sent(struct account *account, const struct account_caller *caller,
 		return true;
 	}
 	pthread_mutex_lock(&account->lock);
-	socket = find_or_make(account, caller, TRANSPORT_UDP);
+	socket = account_find_or_make(account, caller, TRANSPORT_UDP);
 	if (to)
 		flow = account_flow(account, caller, TRANSPORT_UDP, to);
 	else if (socket)

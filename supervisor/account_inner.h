@@ -76,6 +76,14 @@ struct account_socket *account_find(struct account *account, uint64_t cookie);
 struct account_socket *account_insert(struct account *account, const struct account_caller *caller,
 				      enum transport transport, uint64_t now);
 
+/**
+ * account_find_or_make() - the same after a call: between may_*() and now it may have been forgotten, for
+ * news was lost (account_doubt()).  The lock is held.  Return: NULL when there is no room.
+ */
+struct account_socket *account_find_or_make(struct account *account,
+					    const struct account_caller *caller,
+					    enum transport transport);
+
 /** account_use() - note who uses it, and when; the lock is held. */
 void account_use(struct account_socket *socket, const struct account_caller *caller, uint64_t now);
 

@@ -156,14 +156,11 @@ void account_put_aside(struct account *account, const struct account_caller *cal
 		       enum transport transport)
 {
 	struct account_socket *socket;
-	uint64_t now = clock_now_ns();
 
 	pthread_mutex_lock(&account->lock);
-	socket = account_insert(account, caller, transport, now);
-	if (socket) {
-		account_use(socket, caller, now);
+	/* Another thread may have used its number already. */
+	socket = account_find_or_make(account, caller, transport);
+	if (socket)
 		socket->handed = true;
-		account_schedule(account, socket, now);
-	}
 	pthread_mutex_unlock(&account->lock);
 }

@@ -26,7 +26,7 @@ struct ledger_row {
 };
 
 struct ledger_batch {
-	int day;      /* YYYYMMDD, of the ledger's time zone: ledger_day() */
+	int day;      /* YYYYMMDD, of the ledger's time zone: day_of() */
 	int64_t time; /* Unix seconds: where it goes in the course of the day */
 	const char *app;
 	const struct ledger_row *rows;

@@ -110,7 +110,7 @@ bool runtime_name_is_status(const char *name)
 	return runtime_name_is(name, RUNTIME_STATUS);
 }
 
-/* What socket_address() makes of the name in listen_as(): /proc/self/fd/7/.4711.status.new */
+/* What socket_address() makes of the name in runtime_listen(): /proc/self/fd/7/.4711.status.new */
 bool runtime_is_ours(const struct sockaddr_un *address, size_t size)
 {
 	const size_t front = offsetof(struct sockaddr_un, sun_path);
