@@ -59,8 +59,9 @@ static int send_response(int listener, struct seccomp_notif_resp *response)
 int notify_continue(int listener, uint64_t id)
 {
 	/*
-	 * CONTINUE-OK: only window_continue() of window.c calls this, for a file that is no UDP socket, under a
-	 * lock that keeps a UDP socket from ever coming to stand at the same number.
+	 * CONTINUE-OK: only window.c calls this, for a file that is no UDP socket, at a number where none
+	 * will ever come to stand: window_continue() has said so under the lock under which they come,
+	 * just now or before the file was looked at.
 	 */
 	struct seccomp_notif_resp response = {.id = id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
 

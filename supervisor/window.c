@@ -50,7 +50,7 @@ struct window *window_new(const struct fd_window *numbers, bool strict)
 	return window;
 }
 
-bool window_has(const struct window *window, int fd)
+static bool has(const struct window *window, int fd)
 {
 	return fd >= 0 && fd_window_has(&window->numbers, (uint32_t)fd);
 }
@@ -204,7 +204,7 @@ int window_replace(struct crew_worker *worker, struct request *req, int file, in
 	uint32_t slot;
 	int rc;
 
-	if (!window_has(window, fd))
+	if (!has(window, fd))
 		return -EPERM;
 	slot = fd_window_slot(&window->numbers, (uint32_t)fd);
 	pthread_mutex_lock(lock_of(window, slot));
@@ -219,7 +219,7 @@ int window_put(struct crew_worker *worker, struct request *req, int file, int fd
 	uint32_t slot;
 	int rc;
 
-	if (!window_has(window, fd))
+	if (!has(window, fd))
 		return window->strict
 			   ? -EPERM
 			   : notify_put(worker->sup->listener, req->id, file, fd, cloexec);
@@ -272,7 +272,12 @@ static bool window_continue(struct crew_worker *worker, struct request *req, int
 
 bool window_take_udp(struct crew_worker *worker, struct request *req, int fd)
 {
+	const struct window *window = worker->sup->window;
+
 	for (int tries = 0; tries < 2; tries++) {
+		/* Asked before the look: then no UDP socket can have come since. */
+		bool spent = has(window, fd) &&
+			     is_spent(window, fd_window_slot(&window->numbers, (uint32_t)fd));
 		int rc = request_take_file(worker, req, fd);
 
 		if (rc < 0) {
@@ -282,6 +287,10 @@ bool window_take_udp(struct crew_worker *worker, struct request *req, int fd)
 		if (request_is_udp(req))
 			return true;
 		request_end(req);
+		if (spent) {
+			notify_continue(worker->sup->listener, req->id);
+			return false;
+		}
 		if (window_continue(worker, req, fd))
 			return false;
 	}

@@ -29,9 +29,6 @@ struct window;
  */
 struct window *window_new(const struct fd_window *numbers, bool strict);
 
-/** window_has() - is @fd one of its numbers? */
-bool window_has(const struct window *window, int fd);
-
 /**
  * window_place() - give the caller @file, a UDP socket, in a free slot, and answer with its number.
  * @from: lowest number that will do (F_DUPFD), 0: any
