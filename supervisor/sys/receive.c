@@ -12,6 +12,7 @@
 #include "supervisor.h"
 #include "sys/control.h"
 #include "sys/dispatch.h"
+#include "sys/positioned.h"
 #include "sys/send.h"
 #include "window.h"
 
@@ -30,12 +31,6 @@
 #ifndef UDP_GRO
 #define UDP_GRO 104 /* 5.0 */
 #endif
-#ifndef RWF_NOWAIT
-#define RWF_NOWAIT 8 /* 4.14 */
-#endif
-/* linux/fs.h, RWF_SUPPORTED less RWF_NOAPPEND: on a socket the others change nothing. */
-#define RWF_HARMLESS 0x17
-
 /* Control data of one datagram: time-stamps, addresses, an error with the packet that caused it. */
 #define CONTROL_MAX 8192
 
@@ -435,13 +430,13 @@ void sys_recvmsg(struct crew_worker *worker, struct request *req)
 void sys_preadv2(struct crew_worker *worker, struct request *req)
 {
 	const uint64_t *arg = (const uint64_t *)req->call.args;
+	int flags;
 
 	if (!window_take_udp(worker, req, (int)arg[0]))
 		return;
-	if (arg[3] != UINT64_MAX)
-		request_answer(req, (int64_t)arg[3] < 0 ? -EINVAL : -ESPIPE);
-	else if ((int)arg[5] & ~(RWF_HARMLESS | RWF_NOWAIT))
-		request_answer(req, -EOPNOTSUPP);
+	flags = positioned_flags(arg);
+	if (flags < 0)
+		request_answer(req, flags);
 	else
 		receive(worker, req);
 }

@@ -12,7 +12,9 @@
 #include "shared/base/fd.h"
 #include "supervisor.h"
 #include "sys/dispatch.h"
+#include "sys/positioned.h"
 #include "sys/send.h"
+#include "sys/send_count.h"
 #include "window.h"
 
 #include <errno.h>
@@ -21,12 +23,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#ifndef RWF_NOWAIT
-#define RWF_NOWAIT 8 /* 4.14 */
-#endif
-/* linux/fs.h, RWF_SUPPORTED less RWF_NOAPPEND: on a socket the others change nothing. */
-#define RWF_HARMLESS 0x17
 
 /* Longest datagram of IPv4 and IPv6 alike: what is longer gets EMSGSIZE from the kernel. */
 #define DATAGRAM_MAX 65535
@@ -68,17 +64,15 @@ void sys_writev(struct crew_worker *worker, struct request *req)
 void sys_pwritev2(struct crew_worker *worker, struct request *req)
 {
 	const uint64_t *arg = (const uint64_t *)req->call.args;
-	int flags = (int)arg[5];
+	int flags;
 
 	if (!window_take_udp(worker, req, (int)arg[0]))
 		return;
-	/* The position in two halves; on 64 bits the low one has it all (pos_from_hilo()). */
-	if (arg[3] != UINT64_MAX)
-		request_answer(req, (int64_t)arg[3] < 0 ? -EINVAL : -ESPIPE);
-	else if (flags & ~(RWF_HARMLESS | RWF_NOWAIT))
-		request_answer(req, -EOPNOTSUPP);
+	flags = positioned_flags(arg);
+	if (flags < 0)
+		request_answer(req, flags);
 	else
-		write_vector(worker, req, flags & RWF_NOWAIT ? MSG_DONTWAIT : 0);
+		write_vector(worker, req, flags);
 }
 
 /* --- sendfile --- */
@@ -114,31 +108,26 @@ static int source_advance(struct request *req, struct source *source, ssize_t n)
 	return lseek(source->file, source->at, SEEK_SET) < 0 ? -errno : 0;
 }
 
-/* A full send buffer of UDP empties as fast as the device sends. */
-static ssize_t send_now(struct request *req, const void *data, size_t size)
+/* A full send buffer of UDP empties as fast as the device sends; our threads are few, and do not wait longer. */
+static void wait_for_room(struct request *req)
 {
 	struct pollfd room = {.fd = req->duplicate, .events = POLLOUT};
-	ssize_t n = send(req->duplicate, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-	if (n < 0 && errno == EAGAIN && request_is_blocking(req) && poll(&room, 1, 500) > 0)
-		n = send(req->duplicate, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-	return n;
+	if (request_is_blocking(req))
+		poll(&room, 1, 500);
 }
 
-/* The same, counted. */
-static long send_counted(struct request *req, const void *data, size_t size)
+/* Sends @size bytes of worker->buffer, counted. */
+static long send_loaded(struct crew_worker *worker, struct request *req, size_t size)
 {
 	UNINITIALIZED struct send_job job; /* send_job_init() */
 	long rc;
 
 	send_job_init(&job);
+	job.flags = MSG_DONTWAIT | MSG_NOSIGNAL;
 	job.total = size;
-	job.datagrams = send_count_datagrams(req, &job);
-	rc = send_job_charge(req, &job);
-	if (rc < 0)
-		return rc;
-	rc = send_now(req, data, size);
-	rc = rc < 0 ? -errno : rc;
+	wait_for_room(req);
+	rc = send_counted(worker, req, &job, size);
 	send_job_settle(req, &job, rc);
 	return rc;
 }
@@ -161,7 +150,7 @@ static long send_file(struct crew_worker *worker, struct request *req, struct so
 		return n < 0 ? -errno : 0;
 	if (!notify_alive(req->sup->listener, req->id))
 		return -ESRCH;
-	n = send_counted(req, worker->buffer, (size_t)n);
+	n = send_loaded(worker, req, (size_t)n);
 	if (n < 0)
 		return n;
 	rc = source_advance(req, source, n);
