@@ -71,7 +71,7 @@ static void keep_answer(struct names *names, uint32_t name, const struct ares_ad
 		if (ttl < names->config.ttl_min_s)
 			ttl = names->config.ttl_min_s;
 		expires = now + (int64_t)ttl * 1000;
-		names_keep(names, name, &addr, expires);
+		names_keep(names, name, &addr, expires, now);
 		if (expires < entry->until_ms)
 			entry->until_ms = expires;
 	}
