@@ -32,13 +32,15 @@ struct dns_question {
 	char name[DNS_NAME_MAX]; /* lower case, no dot at the end; "" is the root */
 	/* Letters, digits, hyphens, underscores and dots between labels: else .name is not to be compared. */
 	bool plain;
+	/* No bits and no options but those that resolvers use: RD, AD, CD, DO, a cookie, padding of zeros. */
+	bool tidy;
 };
 
 /**
  * dns_question_parse() - read a message that is one question and nothing else.
  * An OPT record may follow it; pointers (compression) have nothing to point at.
  * Return: 0; -EBADMSG: no such message (an answer, another operation, several questions,
- *         other records, bytes left over, a name that is too long or has no end).
+ *         other records, bytes left over, a name that is too long, has no end or a zero byte).
  */
 int dns_question_parse(const void *message, size_t size, struct dns_question *question);
 

@@ -9,6 +9,7 @@ from world import expect
 
 LISTED = ONE + WILD + "dns listed-only\n"
 LETTER = "secret.evil.example"
+COOKIE = 40  # bytes of the longest cookie of EDNS (RFC 7873)
 
 
 def client_fails_at_once(lab, command):
@@ -77,9 +78,13 @@ print("end")
 
 def messages():
     """What must not pass under `dns listed-only`."""
-    opt = b"\0\0\x29\4\xd0\0\0\0\0"
     listed, letter = question("one.test"), question(LETTER)
-    hidden = question("one.test", counts=(1, 0, 0, 1), more=opt + len(letter).to_bytes(2, "big") + letter)
+
+    def with_options(*options, opt=b"\0\0\x29\4\xd0\0\0\0\0"):
+        data = b"".join(code.to_bytes(2, "big") + len(text).to_bytes(2, "big") + text for code, text in options)
+        return question("one.test", counts=(1, 0, 0, 1), more=opt + len(data).to_bytes(2, "big") + data)
+
+    hidden = with_options((10, letter.ljust(COOKIE, b"\0")))
     return {
         "another name": letter,
         "two questions": question("one.test", counts=(2, 0, 0, 0), more=letter[12:]),
@@ -95,6 +100,14 @@ def messages():
         "empty": b"",
         "no DNS": b"secret " * 50,
         "long": letter * 300,
+        "another option": with_options((65001, b"secret")),
+        "a long cookie": with_options((10, b"s" * (COOKIE + 1))),
+        "cookies": with_options((10, b"s" * 8), (10, b"s" * 8)),
+        "padding": with_options((12, b"\0" * 100 + b"secret")),
+        "half an option": with_options((10, b"s" * 8))[:-1],
+        "another version": with_options(opt=b"\0\0\x29\4\xd0\0\1\0\0"),
+        "bits of the header": question("one.test", flags=0x01CF),
+        "a zero byte": listed[:12] + b"\4\0one" + listed[16:],
     }, hidden
 
 
@@ -121,7 +134,7 @@ def hidden_question(lab):
     server = lab.hostile(lambda packet, *_: answer(packet, "192.0.2.1"))
     lab.resolv(f"nameserver {HOSTILE}\n")
     _, hidden = messages()
-    at = len(hidden) - len(question(LETTER))
+    at = len(hidden) - COOKIE
     lab.script(LISTED, f"SERVER = {HOSTILE!r}\nSEGMENT = {at}\nMESSAGES = {{'hidden': {hidden!r}}}\n{WAYS}")
     expect(LETTER not in server.names(), f"the server heard {server.names()}")
     expect("one.test" in server.names(), "nothing arrived")
@@ -131,8 +144,11 @@ def what_passes(lab):
     """Mixed case, EDNS, other types: what resolvers ask for a listed name."""
     server = lab.hostile(lambda packet, *_: answer(packet))
     lab.resolv(f"nameserver {HOSTILE}\n")
-    opt = b"\0\0\x29\4\xd0\0\0\0\0\0\0"
-    good = {"mixed": question("oNe.TeSt"), "edns": question("one.test", counts=(1, 0, 0, 1), more=opt),
+    opt = b"\0\0\x29\4\xd0\0\0\x80\0"
+    options = b"\0\x0a\0\x18" + b"c" * 24 + b"\0\x0c\0\x40" + bytes(64)
+    good = {"mixed": question("oNe.TeSt"), "edns": question("one.test", counts=(1, 0, 0, 1), more=opt + b"\0\0"),
+            "cookie, padding": question("one.test", flags=0x0130, counts=(1, 0, 0, 1),
+                                        more=opt + len(options).to_bytes(2, "big") + options),
             "https": question("one.test", kind=65), "mx": question("one.test", kind=15),
             "srv": question("_imaps._tcp.wild.test", kind=33)}
     code = f"""
