@@ -302,13 +302,14 @@ static int make_key(int dir, const char *name, const void *key, size_t size)
 	return rc;
 }
 
-int runtime_key(int dir, const char *name, void *key, size_t size)
+int runtime_key(int dir, const char *name, void *key, size_t size, bool known)
 {
 	int rc = read_key(dir, name, key, size);
 
 	if (rc != -ENOENT)
 		return rc;
-	if (getrandom(key, size, 0) != (ssize_t)size)
+	/* Then nothing has been read: @key is what it was. */
+	if (!known && getrandom(key, size, 0) != (ssize_t)size)
 		return -EIO;
 	rc = make_key(dir, name, key, size);
 	return rc < 0 ? rc : read_key(dir, name, key, size);

@@ -358,25 +358,33 @@ Test(runtime, a_key_is_made_once_and_is_the_users_alone)
 	struct stat st;
 	int dir = open_dir();
 
-	cr_assert_eq(runtime_key(dir, "app.key", first, sizeof(first)), 0);
-	cr_expect_eq(runtime_key(dir, "app.key", again, sizeof(again)), 0);
+	cr_assert_eq(runtime_key(dir, "app.key", first, sizeof(first), false), 0);
+	cr_expect_eq(runtime_key(dir, "app.key", again, sizeof(again), false), 0);
 	cr_expect_eq(memcmp(first, again, sizeof(first)), 0);
-	cr_expect_eq(runtime_key(dir, "other.key", again, sizeof(again)), 0);
+	cr_expect_eq(runtime_key(dir, "other.key", again, sizeof(again), false), 0);
 	cr_expect_neq(memcmp(first, again, sizeof(first)), 0);
+	/* Removed, and made again of what it was. */
+	cr_assert_eq(unlinkat(dir, "app.key", 0), 0);
+	memcpy(again, first, sizeof(first));
+	cr_expect_eq(runtime_key(dir, "app.key", again, sizeof(again), true), 0);
+	cr_expect_eq(memcmp(first, again, sizeof(first)), 0);
+	cr_assert_eq(runtime_key(dir, "app.key", again, sizeof(again), false), 0);
+	cr_expect_eq(memcmp(first, again, sizeof(first)), 0, "it is in the file");
 	snprintf(file, sizeof(file), "%s/app.key", path);
 	cr_assert_eq(stat(file, &st), 0);
 	cr_expect_eq(st.st_mode & 07777, 0600u);
 	cr_assert_eq(chmod(file, 0640), 0);
-	cr_expect_eq(runtime_key(dir, "app.key", again, sizeof(again)), -EPERM);
+	cr_expect_eq(runtime_key(dir, "app.key", again, sizeof(again), false), -EPERM);
 	cr_assert_eq(chmod(file, 0600), 0);
 	cr_assert_eq(truncate(file, 31), 0);
-	cr_expect_eq(runtime_key(dir, "app.key", again, sizeof(again)), -EPERM, "half a key");
+	cr_expect_eq(runtime_key(dir, "app.key", again, sizeof(again), false), -EPERM,
+		     "half a key");
 	cr_assert_eq(unlinkat(dir, "app.key", 0), 0);
 	cr_assert_eq(symlinkat("other.key", dir, "app.key"), 0);
-	cr_expect_eq(runtime_key(dir, "app.key", again, sizeof(again)), -EPERM, "a link");
+	cr_expect_eq(runtime_key(dir, "app.key", again, sizeof(again), false), -EPERM, "a link");
 	cr_assert_eq(unlinkat(dir, "app.key", 0), 0);
 	cr_assert_eq(mkdirat(dir, "app.key", 0700), 0);
-	cr_expect_eq(runtime_key(dir, "app.key", again, sizeof(again)), -EPERM, "no file");
+	cr_expect_eq(runtime_key(dir, "app.key", again, sizeof(again), false), -EPERM, "no file");
 	close(dir);
 }
 
