@@ -228,7 +228,7 @@ static void accept_op(struct loop *loop, struct op *op, uint64_t now)
 		if (op->next)
 			op->next->prev = op;
 		loop->by_name = op;
-		names_start(loop->sup->names, name); /* may call loop_name_done() at once */
+		names_start(loop->sup->names, name); /* names_run() reports */
 		return;
 	}
 	if (op->by_time)
