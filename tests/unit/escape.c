@@ -157,6 +157,16 @@ Test(escape_name, escapes_control_characters_and_what_is_not_utf8)
 	NAME("\xed\xa0\x80", "\\355\\240\\200");
 }
 
+Test(escape_name, escapes_what_cannot_be_seen_or_turns_the_direction)
+{
+	NAME("a\u200bb\u200f\u2028\u202e\u2060\u2069\ufeff\u061c",
+	     "a\\342\\200\\213b\\342\\200\\217\\342\\200\\250\\342\\200\\256"
+	     "\\342\\201\\240\\342\\201\\251\\357\\273\\277\\330\\234");
+	/* Their neighbours. */
+	NAME("\u200a\u2010\u2027\u202f\u205f\u206a\ufefe\u061b\u061d",
+	     "\u200a\u2010\u2027\u202f\u205f\u206a\ufefe\u061b\u061d");
+}
+
 Test(escape_name, cuts_only_between_characters)
 {
 	char out[16];
