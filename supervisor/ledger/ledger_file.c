@@ -4,6 +4,7 @@
 #include "ledger/ledger_file.h"
 
 #include "ledger/ledger_schema.h"
+#include "shared/base/clock.h"
 #include "shared/base/escape.h"
 #include "shared/base/fd.h"
 
@@ -19,14 +20,6 @@
 #define HEADER_VERSION 60
 #define HEADER_APPLICATION_ID 68
 #define PAUSE_MS 5
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* Return: @rc. */
 static int fail(const struct ledger_file *file, int rc, const char *what, char *error, size_t room)
@@ -49,14 +42,14 @@ static int fail_errno(const struct ledger_file *file, const char *what, int numb
 
 void ledger_file_wait(struct ledger_file *file, int ms)
 {
-	file->deadline_ms = now_ms() + ms;
+	file->deadline_ms = clock_now_ms() + ms;
 }
 
 static bool pause_until(int64_t deadline_ms)
 {
 	static const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000};
 
-	if (now_ms() >= deadline_ms)
+	if (clock_now_ms() >= deadline_ms)
 		return false;
 	nanosleep(&pause, NULL);
 	return true;
