@@ -56,6 +56,7 @@ struct ledger {
 	sqlite3_stmt *statements[N_STATEMENTS];
 	int64_t id;
 	int64_t batch; /* number of the next batch */
+	int wait_ms;
 	char path[PATH_MAX];
 };
 
@@ -100,19 +101,28 @@ static int connect_file(struct ledger *ledger, char *error, size_t room)
 struct ledger *ledger_open(const char *path, char *error, size_t room)
 {
 	struct ledger *ledger = calloc(1, sizeof(*ledger));
+	int rc;
 
 	if (!ledger || getrandom(&ledger->id, sizeof(ledger->id), 0) != sizeof(ledger->id)) {
 		snprintf(error, room, "the ledger cannot be opened: %s", strerror(errno));
 		free(ledger);
+		errno = EIO;
 		return NULL;
 	}
 	/* A path that does not fit is refused by ledger_file_open(), for it fits there neither. */
 	snprintf(ledger->path, sizeof(ledger->path), "%s", strlen(path) < PATH_MAX ? path : "");
-	if (connect_file(ledger, error, room)) {
-		free(ledger);
-		return NULL;
-	}
-	return ledger;
+	ledger->wait_ms = LEDGER_WAIT_MS;
+	rc = connect_file(ledger, error, room);
+	if (!rc)
+		return ledger;
+	free(ledger);
+	errno = rc == -EAGAIN ? EAGAIN : EIO;
+	return NULL;
+}
+
+void ledger_wait(struct ledger *ledger, int ms)
+{
+	ledger->wait_ms = ms;
 }
 
 /* Runs a statement that gives no row.  Return: SQLite's code, 0 when done. */
@@ -255,7 +265,7 @@ static int connect_again(struct ledger *ledger, char *error, size_t room)
 		disconnect(ledger);
 	if (!ledger->file.db)
 		return connect_file(ledger, error, room);
-	ledger_file_wait(&ledger->file, LEDGER_WAIT_MS);
+	ledger_file_wait(&ledger->file, ledger->wait_ms);
 	return 0;
 }
 

@@ -128,7 +128,7 @@ int ledger_file_fault(struct ledger_file *file, int rc, char *error, size_t room
 
 	if ((rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_LOCKED ||
 	    (rc & 0xff) == SQLITE_PROTOCOL)
-		return fail(file, -EAGAIN, "in use by others for too long; try again", error, room);
+		return fail(file, -EAGAIN, "in use by others for too long", error, room);
 	snprintf(text, sizeof(text), "%s (%s)", what,
 		 has_errno && number ? strerror(number) : sqlite3_errstr(rc));
 	return fail(file, -EIO, text, error, room);
