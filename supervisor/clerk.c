@@ -222,6 +222,17 @@ static void refresh(struct clerk *clerk, size_t max)
 		nanosleep(&moment, NULL);
 }
 
+/* Who has not opened it has nothing to close. */
+static void close_ledger(struct clerk *clerk, uint64_t until_ns)
+{
+	if (clerk->ledger) {
+		ledger_wait(clerk->ledger, patience(until_ns));
+		ledger_close(clerk->ledger);
+	}
+	clerk->ledger = NULL;
+	clerk->config.ledger = NULL;
+}
+
 /* Return: whether the ledger has all there is. */
 static bool flush(struct clerk *clerk, const struct order *order)
 {
@@ -240,7 +251,7 @@ static bool flush(struct clerk *clerk, const struct order *order)
 	else if (rc && rc != -EAGAIN)
 		warn_once(&clerk->told_ledger, error);
 	if (order->last)
-		clerk->config.ledger = NULL;
+		close_ledger(clerk, order->until_ns);
 	return rc == 0;
 }
 

@@ -42,7 +42,7 @@ struct clerk *clerk_new(struct supervisor *sup, const struct clerk_config *confi
  */
 bool clerk_flush(struct clerk *clerk, int ms);
 
-/** clerk_finish() - the same for the last time; says what the ledger lacks, and nothing is written any more. */
+/** clerk_finish() - the same for the last time; says what the ledger lacks, and closes it. */
 void clerk_finish(struct clerk *clerk, int ms);
 
 /** clerk_report() - print the report, where one is wanted. */

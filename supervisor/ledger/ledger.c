@@ -44,7 +44,8 @@ static const char *const texts[N_STATEMENTS] = {
     [MARK_SET] = "INSERT INTO writer VALUES(?1,?2,?3) ON CONFLICT DO UPDATE SET "
 		 "batch=excluded.batch, time=excluded.time",
     [MARK_DROP] = "DELETE FROM writer WHERE id=?1",
-    [MARK_EXPIRE] = "DELETE FROM writer WHERE time<?1",
+    [MARK_EXPIRE] = "DELETE FROM writer WHERE time<?1 AND id IN "
+		    "(SELECT id FROM writer WHERE id>=?2 ORDER BY id LIMIT 64)",
     [ADD_USAGE] = "INSERT INTO usage VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13) "
 		  "ON CONFLICT " ADD_ALL,
     [ADD_COURSE] = "INSERT INTO course VALUES(?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT " ADD_ALL,
@@ -233,8 +234,10 @@ static int set_mark(struct ledger *ledger, int64_t time)
 	sqlite3_stmt *set = ledger->statements[MARK_SET], *expire = ledger->statements[MARK_EXPIRE];
 	int rc = 0;
 
+	/* Of the others' a few are looked at: from our own number on, which is random, or the first. */
 	if (ledger->batch == 0) {
 		sqlite3_bind_int64(expire, 1, time - INT64_C(86400) * MARK_DAYS);
+		sqlite3_bind_int64(expire, 2, ledger->id % 2 ? ledger->id : INT64_MIN);
 		rc = run(ledger, MARK_EXPIRE);
 	}
 	if (rc)
@@ -294,7 +297,7 @@ void ledger_close(struct ledger *ledger)
 	if (!ledger)
 		return;
 	if (ledger->file.db && ledger->batch && !ledger_file_is_moved(&ledger->file)) {
-		ledger_file_wait(&ledger->file, LEDGER_WAIT_MS);
+		ledger_file_wait(&ledger->file, ledger->wait_ms);
 		sqlite3_bind_int64(ledger->statements[MARK_DROP], 1, ledger->id);
 		run(ledger, MARK_DROP); /* a mark that stays does no harm */
 	}

@@ -49,7 +49,7 @@ char *ledger_default_path(char *out, size_t room);
  */
 struct ledger *ledger_open(const char *path, char *error, size_t room);
 
-/** ledger_wait() - from now on each write waits for other writers for at most @ms, at first for a second. */
+/** ledger_wait() - from now on each write, and the end, waits for other writers for at most @ms, at first a second. */
 void ledger_wait(struct ledger *ledger, int ms);
 
 /**
@@ -64,7 +64,10 @@ void ledger_wait(struct ledger *ledger, int ms);
  */
 int ledger_write(struct ledger *ledger, const struct ledger_batch *batch, char *error, size_t room);
 
-/** ledger_close() - waits for other writers for at most a second.  NULL allowed. */
+/**
+ * ledger_close() - waits for other writers as ledger_wait() says.  Cheap: no fsync, so that what was
+ * written may stay in the -wal beside the file.  NULL allowed.
+ */
 void ledger_close(struct ledger *ledger);
 
 #endif

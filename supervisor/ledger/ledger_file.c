@@ -230,7 +230,10 @@ static void set_defences(sqlite3 *db)
 	for (size_t i = 0; i < sizeof(off) / sizeof(off[0]); i++)
 		sqlite3_db_config(db, off[i], 0, NULL);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	/* Closing a file that turns out not to be ours must not move its WAL into it. */
+	/*
+	 * Moving the WAL into the file takes two fsyncs, and each run's end would wait for them; of a
+	 * file that turns out not to be ours it would be wrong.  Who writes the 1,000th page does it.
+	 */
 	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_limit(db, SQLITE_LIMIT_LENGTH, 1000000);
 	sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
@@ -329,7 +332,6 @@ static int prepare_write(struct ledger_file *file, char *error, size_t room)
 	if (rc)
 		return rc;
 	rc = set_journal(file);
-	sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
 	return rc ? ledger_file_fault(file, rc, error, room) : 0;
 }
 

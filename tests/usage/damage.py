@@ -222,6 +222,7 @@ w.fill(row() + write())
 writer = w.writer()
 expect_equal(writer.say(row() + write()), "ok", "first")
 writer.end()
+w.ask("SELECT count(*) FROM usage")  # so that nothing lies beside it
 os.mkdir(w.path("below"))
 subprocess.run(["mount", "-o", "remount,ro", w.directory], check=True)
 for path in (w.ledger, w.path("below/new.db"), w.path("more/below/new.db")):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What gae-run itself leaves in the ledger at its end, also while somebody else holds it."""
 import os
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -16,6 +17,7 @@ SEND = ("import socket, sys\n"
         "s.sendall(b'x' * 100); s.close(); print('sent', flush=True)\n"
         "if sys.argv[2:]: sys.stdin.read()\n")
 SENT = "SELECT sum(connects), sum(bytes_sent) FROM usage"
+MARKS = "SELECT count(*) FROM writer"
 
 
 class Listener(socket.socket):
@@ -85,6 +87,49 @@ def test_a_ledger_in_use_for_too_long_is_said_once(w):
         expect_equal(err.count("\n"), 1, f"lines of {err!r}")
         expect("warning: " in err and "in use by others" in err and "100 B sent" in err, err)
         expect_equal(w.ask(SENT), (1, 100), "what is there")
+
+
+def test_a_run_leaves_no_mark(w):
+    with Listener() as listener:
+        expect_equal(run(w, listener), "", "standard error")
+        expect_equal(w.ask(MARKS), (0,), "after one write")
+        process = send(w, listener, "wait", GAE_RUN_TEST_FLUSH_MS="20")
+        expect_equal(process.stdout.readline(), "sent\n", "output")
+        wait_for_mark(w)
+        process.stdin.close()
+        expect_equal(process.wait(20), 0, "status")
+        expect_equal(w.ask(MARKS), (0,), "after more than one")
+    expect_equal(w.ask(SENT), (2, 200), "sums")
+
+
+def wait_for_mark(w):
+    end = time.monotonic() + 10
+    while w.ask(MARKS) != (1,):
+        expect(time.monotonic() < end, "nothing is written while it runs")
+        time.sleep(0.01)
+
+
+def supervisor_of(pid):
+    found = [pid]
+    for parent in found:
+        with open(f"/proc/{parent}/comm", encoding="ascii") as f:
+            if f.read() == "gae-supervisor\n":
+                return parent
+        with open(f"/proc/{parent}/task/{parent}/children", encoding="ascii") as f:
+            found += map(int, f.read().split())
+    return None
+
+
+def test_a_killed_run_leaves_its_mark(w):
+    with Listener() as listener:
+        run(w, listener)
+        process = send(w, listener, "wait", GAE_RUN_TEST_FLUSH_MS="20")
+        expect_equal(process.stdout.readline(), "sent\n", "output")
+        wait_for_mark(w)
+        os.kill(supervisor_of(process.pid), signal.SIGKILL)
+        process.stdin.close()
+        expect_equal(process.wait(20), 125, "status")
+    expect_equal(w.ask(MARKS), (1,), "marks")
 
 
 def test_a_run_that_uses_nothing_makes_no_ledger(w):
