@@ -30,6 +30,7 @@
 #define RETRY_FIRST_MS 5000
 #define RETRY_LAST_MS 300000
 #define METRICS_MS 15000
+#define DEAF_MS 1000 /* gae-top is not listened to after it could not be accepted */
 #define REFRESH_MS 10
 #define REFRESH_MAX 2000
 #define TRY_MS 1000  /* one try to write waits for other processes so long */
@@ -68,6 +69,7 @@ struct clerk {
 	struct ledger *ledger;
 	struct batch *batch; /* .batch.n_rows > 0 or .lost > 0: not written yet */
 	uint64_t flush_ns, metrics_ns, retry_ms;
+	uint64_t deaf_ns; /* until when the listener is left alone */
 	bool told_ledger, told_metrics;
 };
 
@@ -283,6 +285,9 @@ static void serve(struct clerk *clerk)
 			close(client);
 		free_picture(&status);
 	}
+	/* Without a free descriptor it stays readable. */
+	if (client != -EAGAIN)
+		clerk->deaf_ns = clock_now_ns() + (uint64_t)DEAF_MS * 1000000u;
 }
 
 static void open_status(struct clerk *clerk)
@@ -309,13 +314,17 @@ static int until_ms(uint64_t at, uint64_t now)
 
 static void wait_for_work(struct clerk *clerk)
 {
-	struct pollfd watched[2] = {{.fd = clerk->wake, .events = POLLIN},
-				    {.fd = clerk->listener, .events = POLLIN}};
 	uint64_t next = clerk->config.ledger ? clerk->flush_ns : UINT64_MAX, count;
+	uint64_t now = clock_now_ns();
+	bool deaf = now < clerk->deaf_ns;
+	struct pollfd watched[2] = {{.fd = clerk->wake, .events = POLLIN},
+				    {.fd = deaf ? -1 : clerk->listener, .events = POLLIN}};
 
 	if (clerk->metrics_ns < next)
 		next = clerk->metrics_ns;
-	poll(watched, 2, until_ms(next, clock_now_ns()));
+	if (deaf && clerk->deaf_ns < next)
+		next = clerk->deaf_ns;
+	poll(watched, 2, until_ms(next, now));
 	if (watched[1].revents)
 		serve(clerk);
 	if (read(clerk->wake, &count, sizeof(count)) < 0)

@@ -26,6 +26,9 @@
  */
 #define SETTLE_NS (UINT64_C(60) * 1000000000u)
 
+/* The listener is left alone so long after a client could not be accepted, for it stays readable. */
+#define DEAF_NS (UINT64_C(1) * 1000000000u)
+
 struct client {
 	int fd;
 	pid_t pid; /* of who connected */
@@ -39,6 +42,7 @@ struct counter {
 	const struct token_app *app;
 	struct client clients[CLIENTS_MAX];
 	size_t n;
+	uint64_t deaf_ns; /* until when the listener is left alone */
 };
 
 static bool is_ours(const struct ucred *peer)
@@ -53,8 +57,11 @@ static void greet(struct counter *counter, int listener)
 	socklen_t size = sizeof(peer);
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno != EAGAIN)
+			counter->deaf_ns = clock_now_ns() + DEAF_NS;
 		return;
+	}
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || !is_ours(&peer)) {
 		exchange_say(fd, EXCHANGE_REFUSED, EACCES);
 		close(fd);
@@ -118,10 +125,10 @@ static bool hear(struct counter *counter, struct client *client, uint64_t now)
 	return false;
 }
 
-/* Milliseconds until the first client's time is up, -1: there is none. */
+/* Milliseconds until the first client's time is up, or the listener is heard again; -1: neither will be. */
 static int wait_ms(const struct counter *counter, uint64_t now)
 {
-	uint64_t first = UINT64_MAX;
+	uint64_t first = now < counter->deaf_ns ? counter->deaf_ns : UINT64_MAX;
 
 	for (size_t i = 0; i < counter->n; i++)
 		if (counter->clients[i].until_ns < first)
@@ -140,18 +147,18 @@ _Noreturn void porter_serve(struct porter *porter, const struct token_app *app)
 	for (;;) {
 		int next = porter_next_listener(porter);
 		size_t n = counter.n;
-		uint64_t now;
+		uint64_t now = clock_now_ns();
+		bool open = n < CLIENTS_MAX && now >= counter.deaf_ns;
 
 		if (next >= 0) {
 			fd_close(&listener);
 			listener = next;
 		}
 		/* With all places taken the listener's queue is left alone. */
-		watched[n] =
-		    (struct pollfd){.fd = n < CLIENTS_MAX ? listener : -1, .events = POLLIN};
+		watched[n] = (struct pollfd){.fd = open ? listener : -1, .events = POLLIN};
 		for (size_t i = 0; i < n; i++)
 			watched[i] = (struct pollfd){.fd = counter.clients[i].fd, .events = POLLIN};
-		poll(watched, n + 1, wait_ms(&counter, clock_now_ns()));
+		poll(watched, n + 1, wait_ms(&counter, now));
 		now = clock_now_ns();
 		/* From the last: its place may be filled by one that was seen to already. */
 		for (size_t i = n; i-- > 0;) {

@@ -8,6 +8,7 @@ import struct
 import subprocess
 
 from hand import POLICY, exchange, expect, name_of, supervisors, time, until
+from robust import nobody_spins
 from world import Skip
 
 
@@ -251,6 +252,18 @@ def daemon(hands):
     hands.nothing_left()
 
 
+def out_of_descriptors_for_claims(hands):
+    """A claim that cannot be accepted waits, and the porter does so, too."""
+    a, b = hands.pair()
+    here = hands.connected(a)
+    token = a.do("offer('s')")
+    name = token[len("gae1-"):].split(".handover-")[0]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+        nobody_spins(a.supervisor(), lambda: client.connect(f"{hands.directory()}/{name}.handover"))
+    until(lambda: b.do(f"claim('s', {token!r})") is None, 5, "a claim")
+    exchange(here, b)
+
+
 def tests():
     yield "faults: exporter killed", exporter_killed
     yield "faults: gae-run of the exporter killed", front_killed
@@ -263,4 +276,5 @@ def tests():
     yield "faults: a thousand tokens at once", thousand
     yield "faults: a thousand on offer cost no CPU", idle_cpu
     yield "faults: no descriptor left", out_of_descriptors
+    yield "faults: no descriptor left for a claim", out_of_descriptors_for_claims
     yield "faults: a daemon's offer", daemon
