@@ -372,8 +372,8 @@ int main(int argc, char **argv)
 	self_prepare(CHILD_ORPHANED);
 	if (arguments_parse(&arguments, argc, argv) < 0)
 		return 125;
-	if (arguments.verbose > 1)
-		log_open("gae-run", LOG_DEBUG);
+	if (arguments.quiet || arguments.verbose > 1)
+		log_open("gae-run", arguments.quiet ? LOG_ERROR : LOG_DEBUG);
 	fcntl(arguments.control_fd, F_SETFD, FD_CLOEXEC);
 	fcntl(arguments.stage_fd, F_SETFD, FD_CLOEXEC);
 	sup.front = arguments.front;
