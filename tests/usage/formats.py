@@ -2,6 +2,7 @@
 """What gae-usage prints, to the letter."""
 import csv
 import io
+import os
 import xml.dom.minidom
 
 from world import TIME, expect, expect_equal, row, write
@@ -84,7 +85,6 @@ def test_table_counts_characters_not_bytes(w):
 
 def test_table_fits_a_terminal(w):
     import fcntl
-    import os
     import pty
     import struct
     import subprocess
@@ -144,6 +144,21 @@ def test_chart_of_a_day_and_of_many(w):
     expect("No space left" in w.refusal("--chart", "/dev/full", *ON_DAY), "full disk")
 
 
+def test_chart_up_to_a_day_with_nothing_before(w):
+    sample(w)
+    for options in (["--to", "2020-01-01"], ["--from", "2030-01-01"], ["--all", "--app", "nobody"]):
+        expect("nothing was recorded" in w.out("--chart", "-", *options), options)
+    chart = w.out("--chart", "-", "--to", "2026-11-24")
+    expect("mailer" in chart and "2026-11-24" in chart, chart[:700])
+
+
+def test_a_chart_that_cannot_be_written_to_its_end(w):
+    w.fill("".join(row(counts=(1, 0, n, 0, 0, 0)) + write(time=TIME + 300 * n) for n in range(280)))
+    w.out("--chart", w.path("chart.svg"), *ON_DAY)
+    expect(os.path.getsize(w.path("chart.svg")) > 5000, "it fits a buffer")
+    expect("--chart: /dev/full: No space left" in w.refusal("--chart", "/dev/full", *ON_DAY), "a full disk")
+
+
 def test_options_that_are_wrong(w):
     done = w.usage("--day", "2026-13-01")
     expect_equal((done.returncode, done.stdout, done.stderr),
@@ -153,7 +168,6 @@ def test_options_that_are_wrong(w):
 
 
 def test_where_the_ledger_is(w):
-    import os
     import subprocess
     from world import USAGE
     sample(w)
