@@ -20,6 +20,7 @@
 #define HEADER_VERSION 60
 #define HEADER_APPLICATION_ID 68
 #define PAUSE_MS 5
+#define DAMAGED "the file is damaged; move it away with its -wal and -shm, and a new one is made"
 
 /* Return: @rc. */
 static int fail(const struct ledger_file *file, int rc, const char *what, char *error, size_t room)
@@ -93,7 +94,7 @@ int ledger_file_int(struct ledger_file *file, const char *sql, int64_t *value)
 }
 
 /* What SQLite's code means to the user; the system's errno is added to the codes that have one. */
-static const char *fault_text(int rc, bool *has_errno)
+static const char *fault_text(const struct ledger_file *file, int rc, bool *has_errno)
 {
 	*has_errno = false;
 	switch (rc & 0xff) {
@@ -102,12 +103,14 @@ static const char *fault_text(int rc, bool *has_errno)
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 	case SQLITE_FORMAT:
-	case SQLITE_ERROR:
 	case SQLITE_SCHEMA:
 	case SQLITE_CONSTRAINT:
 	case SQLITE_MISMATCH:
-		return "the file is damaged; move it away with its -wal and -shm, and a new one is "
-		       "made";
+		return DAMAGED;
+	case SQLITE_ERROR:
+		return file->is_checked
+			   ? "a fault of gae-run's, not of the file's: please report it"
+			   : DAMAGED;
 	case SQLITE_READONLY:
 	case SQLITE_PERM:
 		return "not writable; check the permissions of file and directory";
@@ -122,7 +125,7 @@ static const char *fault_text(int rc, bool *has_errno)
 int ledger_file_fault(struct ledger_file *file, int rc, char *error, size_t room)
 {
 	bool has_errno;
-	const char *what = fault_text(rc, &has_errno);
+	const char *what = fault_text(file, rc, &has_errno);
 	int number = file->db ? sqlite3_system_errno(file->db) : 0;
 	char text[512];
 
@@ -306,6 +309,7 @@ static int check_schema(struct ledger_file *file, char *error, size_t room)
 
 	if (rc > 0)
 		return ledger_file_fault(file, rc, error, room);
+	file->is_checked = rc == 0;
 	snprintf(text, sizeof(text), "%s; name another file", why ? why : "");
 	return rc ? fail(file, -EIO, text, error, room) : 0;
 }
@@ -381,6 +385,7 @@ int ledger_file_open(struct ledger_file *file, const char *path, enum ledger_acc
 		return fail(file, -EIO, used > 0 ? "the path is too long" : "the path is empty",
 			    error, room);
 	ledger_file_wait(file, LEDGER_WAIT_MS);
+	file->is_checked = false;
 	rc = check_place(file, access, error, room);
 	if (!rc)
 		rc = open_db(file, access, error, room);

@@ -2,6 +2,7 @@
 """What gae-usage prints, to the letter."""
 import csv
 import io
+import json
 import os
 import xml.dom.minidom
 
@@ -75,6 +76,19 @@ total of 2              9       4  1.24 MB   9.03 kB       20      21
 APP    CONNECTS  SENT  RECEIVED
 total         0   0 B       0 B
 """, "table of nothing")
+
+
+def test_a_sum_without_room_stays_at_the_largest(w):
+    """As in the ledger itself, which the writer keeps from overflowing."""
+    most = 2 ** 63 - 1
+    w.fill(row(counts=(1, 0, most, 0, 0, 0)) + "lost\t1\n" + write() + row(counts=(1, 0, 5, 0, 0, 0)) + write()
+           + row(host="other.example.com", counts=(1, 0, 9, 1, 0, 0)) + f"lost\t{most}\n" + write(day=20261124))
+    for group in ("app", "port", "process"):
+        done = w.usage("--all", "--by", group, "--format", "json")
+        expect(done.returncode == 0 and f"unseen: {most};" in done.stderr, f"{group}: {done.returncode} {done.stderr}")
+        expect_equal([(r["bytes_sent"], r["bytes_received"]) for r in json.loads(done.stdout)], [(most, 1)], group)
+    for options in (("--format", "table"), ("--format", "csv"), ("--chart", "-")):
+        expect_equal(w.usage("--all", *options).returncode, 0, options)
 
 
 def test_table_counts_characters_not_bytes(w):
