@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "launcher/options.h"
 
+#include "shared/base/metrics_path.h"
 #include "shared/base/option_fault.h"
 
 #include <errno.h>
@@ -146,11 +147,10 @@ static int apply_report(struct options *options, const char *value, const struct
 
 static int apply_metrics(struct options *options, const char *value, const struct origin *origin)
 {
-	size_t length = strlen(value);
-
-	if (length <= 5 || strcmp(value + length - 5, ".prom"))
+	if (!metrics_path_is_valid(value))
 		return options_fail(origin,
-				    "%s: '%s' does not end in .prom; node_exporter reads no other",
+				    "%s: '%s' is no metrics file; expected a name that ends in "
+				    ".prom and begins with no dot",
 				    origin->name, value);
 	options->metrics = value;
 	return 0;

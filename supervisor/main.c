@@ -342,18 +342,21 @@ static void close_account(struct supervisor *sup)
 	struct child *child = loop_child(sup->loop);
 	bool open = keeper_settle(sup->keeper, SETTLE_MS) > 0;
 	size_t offers = porter_held(sup->porter);
+	bool stays = open || offers > 0;
 
-	if (!clerk_flush(sup->clerk, FLUSH_MS))
+	if (!stays)
+		clerk_finish(sup->clerk, FLUSH_MS);
+	else if (!clerk_flush(sup->clerk, FLUSH_MS))
 		log_warn("the ledger takes long to write: what this run used may be missing there");
-	child_finish(child, open || offers > 0);
+	child_finish(child, stays);
 	if (child_result(child) == 0) {
 		if (open && keeper_settle(sup->keeper, LINGER_MS) > 0)
 			account_give_up(sup->account, true);
 		if (offers > 0)
 			stay_for_offers(sup, offers);
-		if (open || offers > 0)
-			clerk_flush(sup->clerk, FLUSH_MS);
 	}
+	if (stays)
+		clerk_finish(sup->clerk, FLUSH_MS);
 	porter_close(sup->porter);
 	clerk_close(sup->clerk);
 }
@@ -368,8 +371,8 @@ int main(int argc, char **argv)
 	self_prepare(CHILD_ORPHANED);
 	if (arguments_parse(&arguments, argc, argv) < 0)
 		return 125;
-	if (arguments.verbose > 1)
-		log_open("gae-run", LOG_DEBUG);
+	if (arguments.quiet || arguments.verbose > 1)
+		log_open("gae-run", arguments.quiet ? LOG_ERROR : LOG_DEBUG);
 	fcntl(arguments.control_fd, F_SETFD, FD_CLOEXEC);
 	fcntl(arguments.stage_fd, F_SETFD, FD_CLOEXEC);
 	sup.front = arguments.front;

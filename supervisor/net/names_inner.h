@@ -107,8 +107,6 @@ static inline bool names_is_observed(const struct names *names, uint32_t name)
 	return name >= names->config.n_names;
 }
 
-int64_t names_now_ms(void);
-
 /* --- names.c; the lock is held --- */
 void names_queue_add(struct names *names, uint32_t name, int64_t now);
 uint32_t names_queue_take(struct names *names);

@@ -8,6 +8,8 @@
  */
 #include "net/names_inner.h"
 
+#include "shared/base/clock.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -25,7 +27,7 @@ bool names_keep_init(struct names *names)
 	names->buckets = calloc(names->n_buckets, sizeof(*names->buckets));
 	/* Without random numbers at start-up the tables work all the same. */
 	if (getrandom(names->seed, sizeof(names->seed), GRND_NONBLOCK) < 0)
-		names->seed[0] = (uint64_t)names_now_ms();
+		names->seed[0] = (uint64_t)clock_now_ms();
 	return names->buckets != NULL;
 }
 
@@ -268,7 +270,7 @@ static void hold(struct names *names, const struct endangered *ask, int64_t now)
 void names_tick(struct names *names)
 {
 	struct endangered ask = {.n = 0};
-	int64_t now = names_now_ms(), next = INT64_MAX;
+	int64_t now = clock_now_ms(), next = INT64_MAX;
 
 	pthread_mutex_lock(&names->lock);
 	if (now < names->tick_ms) {

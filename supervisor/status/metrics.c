@@ -4,6 +4,7 @@
 
 #include "shared/base/escape.h"
 #include "shared/base/fd.h"
+#include "shared/base/metrics_path.h"
 #include "status/status.h"
 
 #include <errno.h>
@@ -200,14 +201,6 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-bool metrics_path_is_valid(const char *path)
-{
-	const char *name = base_name(path);
-	size_t length = strlen(name);
-
-	return length > 5 && *name != '.' && !strcmp(name + length - 5, ".prom");
-}
-
 /* The text is complete on disk, or at least was taken by the file system, before it gets its name. */
 static int write_temporary(int fd, const struct status *status)
 {
@@ -236,7 +229,7 @@ int metrics_write(const char *path, const struct status *status, char *error, si
 	int fd, written, n;
 
 	if (!metrics_path_is_valid(path)) {
-		snprintf(error, room, "%s: the name of a metrics file ends in .prom", path);
+		snprintf(error, room, "%s: no name of a metrics file", path);
 		return -EINVAL;
 	}
 	/* No .prom at its end: node_exporter passes it over. */

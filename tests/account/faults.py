@@ -139,6 +139,16 @@ def state_home(world):
     expect(os.stat(os.path.dirname(world.ledger)).st_mode & 0o777 == 0o700, "readable by others")
 
 
+def quiet(world):
+    """What is a warning otherwise is none with -q; an error is still said."""
+    env = {**os.environ, "XDG_STATE_HOME": "/proc"}
+    for options, more, lines in (((), {}, 1), (("-q",), {}, 0), (("-q", "-v", "--trace", "/dev/null"), {}, 0), ((), {"GAE_RUN_QUIET": "1"}, 0)):
+        err = world.fenced(world.policy(QUOTA), "true", options=options, env={**env, **more}).stderr
+        expect(len(err.splitlines()) == lines and ("quota" in err) == bool(lines), f"{options} {more}: {err}")
+    err = world.fenced(world.policy("gae-policy 1\nhum\n"), "true", options=("-q",), env=env).stderr
+    expect("hum" in err, f"an error: {err}")
+
+
 def runtime(world):
     """The directory of gae-top's sockets cannot be used: nobody asked for it."""
     server = world.server(sink)
@@ -238,5 +248,5 @@ reach().sendall(b"y" * 10)
 
 def tests():
     return [(f"faults-{f.__name__.replace('_', '-')}", f) for f in (
-        read_only, full, damaged, torn, directory, newer, homeless, state_home, runtime, metrics, supervisor_killed,
+        read_only, full, damaged, torn, directory, newer, homeless, state_home, quiet, runtime, metrics, supervisor_killed,
         supervisor_killed_no_ledger, front_killed, at_once, deleted)]

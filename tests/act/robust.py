@@ -222,6 +222,41 @@ import os; os._exit(0)
 """
 
 
+def ticks(pid):
+    """CPU time."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        return sum(map(int, f.read().rsplit(")", 1)[1].split()[11:13]))
+
+
+def nobody_spins(pid, meanwhile):
+    """Out of descriptors, with a client that cannot be accepted."""
+    needs_limits()
+    old = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    # Not all of them: poll(2) takes no more than the limit either.
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (min(8, first_free(pid)), old[1]))
+    try:
+        meanwhile()
+        time.sleep(0.1)
+        before = ticks(pid)
+        time.sleep(1)
+        used = (ticks(pid) - before) * 1000 // os.sysconf("SC_CLK_TCK")
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, old)
+    expect(used < 300, f"{used} ms of CPU in a second")
+
+
+def out_of_descriptors_for_gae_top(world):
+    """A client that cannot be accepted waits, and the thread that would serve it does so, too."""
+    run = Run(world)
+    until(lambda: picture(world, run.supervisor), 5, "it answers")
+    with socket.socket(socket.AF_UNIX) as client:
+        path = os.path.join(world.directory, "run", "gae-run", f"{run.supervisor}.status")
+        nobody_spins(run.supervisor, lambda: client.connect(path))
+        client.settimeout(5)
+        expect(client.recv(1 << 20).startswith(b"{"), "no answer when there are some again")
+    run.end()
+
+
 def out_of_memory_in_the_loop(world):
     """Waiting calls that find no memory are refused; the others wait on, and the supervisor lives."""
     needs_limits()
@@ -307,6 +342,7 @@ def tests():
         resource.RLIMIT_NOFILE, first_free, {0, errno.ENOBUFS, errno.EACCES})
     yield "robust: a supervisor without memory", supervisor_out_of(
         resource.RLIMIT_DATA, lambda pid: 4096, {0, errno.ENOBUFS, errno.ENOMEM, errno.EACCES})
+    yield "robust: gae-top and a supervisor without free descriptors", out_of_descriptors_for_gae_top
     yield "robust: waiting calls without memory", out_of_memory_in_the_loop
     yield "robust: a soak", soak
     yield "robust: news lost unseen", news_lost_unseen

@@ -95,6 +95,27 @@ Test(options, a_bad_value_names_its_option)
 	cr_expect_str_eq(error, "--app: empty value");
 }
 
+Test(options, a_metrics_file_has_a_name_that_is_read)
+{
+	static const char *const bad[] = {"a.txt",   "d/.prom",  ".a.prom",
+					  "x.prom/", "x.prom/a", ".prom"};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char expected[128];
+
+		setenv("GAE_RUN_METRICS_FILE", bad[i], 1);
+		cr_expect_eq(parse(W("ls")), -EINVAL, "%s", bad[i]);
+		snprintf(
+		    expected, sizeof(expected),
+		    "GAE_RUN_METRICS_FILE: '%s' is no metrics file; expected a name that ends in "
+		    ".prom and begins with no dot",
+		    bad[i]);
+		cr_expect_str_eq(error, expected);
+	}
+	cr_assert_eq(parse(W("--metrics-file"), W("d.x/a.prom"), W("ls")), 0, "%s", error);
+	cr_expect_str_eq(options.metrics, "d.x/a.prom");
+}
+
 Test(options, mistakes_of_usage_are_told_apart)
 {
 	cr_assert_eq(parse(W("--nonsense"), W("ls")), -EINVAL);
