@@ -33,6 +33,50 @@ def name_by_default(hands):
     expect(out.returncode == 0 and here.recv(10) == b"mine", out.stderr)
 
 
+def name_of_app_yaml(hands):
+    """An app that app.yaml describes is that app, whatever its program is called; --app says otherwise."""
+    yaml = hands.world.path("app.yaml")
+    with open(yaml, "w", encoding="ascii") as f:
+        f.write("application: shop\nservice: till\nenv_variables: {GAE_USE_SOCKETS_HTTPLIB: ''}\n")
+    config = ("-q", "--config", yaml)
+    a = hands.agent(app=None, options=config)
+    here = hands.connected(a)
+    token = a.do("offer('s')")
+    for app, options in (("shop", ()), (None, ()), ("other", config)):
+        expect(hands.agent(app=app, options=options).do(f"claim('s', {token!r})") == "EACCES", f"{app} {options}: has it")
+    b = hands.agent(app="shop:till")
+    expect(b.do(f"claim('s', {token!r})") is None, "the app of that name has not")
+    token = b.do("offer('s')")
+    c = hands.agent(app=None, options=config)
+    expect(c.do(f"claim('s', {token!r})") is None, "nor back")
+    exchange(here, c)
+
+
+def another_network(hands):
+    """An instance in another network namespace does not get a socket of this one."""
+    a, b = hands.agent(), hands.agent(launch=("unshare", "-n"))
+    here = hands.connected(a)
+    token = a.do("offer('s')")
+    expect(b.do(f"claim('s', {token!r})") == "EXDEV", "claimed")
+    a.expect_trace("is on offer again")
+    c = hands.agent()
+    expect(c.do(f"claim('s', {token!r})") is None, "lost")
+    exchange(here, c)
+
+
+def quota_of_sockets(hands):
+    """A socket that is new to the account is counted when it is put on offer; to take one over uses nothing."""
+    policy = hands.world.policy(POLICY + "quota creates 1/day\n", "quota.conf")
+    a = hands.agent(policy=policy, app="poor")
+    here = hands.connected(a)
+    a.do("sockets['u'] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)")
+    expect(a.do("offer('u')") == "EDQUOT", "the quota is not asked")
+    token = a.do("offer('s')")
+    expect(token.startswith("gae1-"), token)
+    expect(a.do(f"claim('t', {token!r})") is None, "taking it back uses the quota")
+    exchange(here, a, "t")
+
+
 def another_user(hands):
     if os.geteuid() != 0 or os.environ.get("GAE_HANDOVER_USERNS"):
         raise Skip("needs root, to be another user")
@@ -237,6 +281,9 @@ def many_at_once(hands):
 def tests():
     yield "rules: another app", another_app
     yield "rules: the app's name by default", name_by_default
+    yield "rules: the app's name by app.yaml", name_of_app_yaml
+    yield "rules: another network", another_network
+    yield "rules: the quota of sockets", quota_of_sockets
     yield "rules: another user", another_user
     yield "rules: of two at once one gets it", one_of_two
     yield "rules: the receiver's policy decides", receivers_policy
