@@ -240,6 +240,10 @@ clean:
 MAN1 := $(sort $(wildcard launcher/*.1 supervisor/*.1 supervisor/*/*.1))
 MAN3 := $(sort $(wildcard supervisor/*/*.3))
 MAN5 := $(sort $(wildcard supervisor/policy/*.5))
+# The pages name the default places.
+install-pages = set -e; for page in $(1); do \
+	sed -e 's|/usr/local/share|$(datadir)|g; s|/etc/gae-run|$(sysconfdir)/gae-run|g' "$$page" \
+		>"$(DESTDIR)$(mandir)/$(2)/$${page\#\#*/}"; chmod 644 "$(DESTDIR)$(mandir)/$(2)/$${page\#\#*/}"; done
 .PHONY: install uninstall
 install: all
 	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(datadir)/gae-run/policy.d/examples \
@@ -249,9 +253,9 @@ install: all
 	$(INSTALL) -m 755 $(PROGRAMS) $(DESTDIR)$(bindir)
 	$(INSTALL) -m 644 $(sort $(filter-out policy.d/examples,$(wildcard policy.d/*))) $(DESTDIR)$(datadir)/gae-run/policy.d
 	$(INSTALL) -m 644 $(sort $(wildcard policy.d/examples/*)) $(DESTDIR)$(datadir)/gae-run/policy.d/examples
-	$(if $(MAN1),$(INSTALL) -m 644 $(MAN1) $(DESTDIR)$(mandir)/man1)
-	$(if $(MAN3),$(INSTALL) -m 644 $(MAN3) $(DESTDIR)$(mandir)/man3)
-	$(if $(MAN5),$(INSTALL) -m 644 $(MAN5) $(DESTDIR)$(mandir)/man5)
+	$(call install-pages,$(MAN1),man1)
+	$(call install-pages,$(MAN3),man3)
+	$(call install-pages,$(MAN5),man5)
 	$(INSTALL) -m 644 supervisor/shared/gae_sockets.h $(DESTDIR)$(includedir)
 	$(INSTALL) -m 644 supervisor/handover/python/gae_sockets.py $(DESTDIR)$(datadir)/gae-run/python
 	$(INSTALL) -m 644 $(sort $(wildcard supervisor/handover/examples/*)) $(DESTDIR)$(datadir)/gae-run/examples

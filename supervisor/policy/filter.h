@@ -78,8 +78,8 @@ struct filter_spec {
 struct filter_setup {
 	bool trace;
 	bool signal_scope; /* Landlock scopes signals: no clauses on pids needed */
-	const int *
-	    protected_pids; /* front, guard, supervisor and its threads: not to be signalled or starved */
+	/* Front (the first), guard, supervisor and its threads, gae-urlfetch: not to be signalled or starved. */
+	const int *protected_pids;
 	size_t n_protected;
 	struct fd_window
 	    window; /* where UDP sockets live; all zero: nowhere, nothing leans on it */

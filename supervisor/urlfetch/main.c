@@ -45,6 +45,8 @@ static void guard_self(void)
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
 	signal(SIGPIPE, SIG_IGN);
+	/* The kernel sends it for whoever names us as the owner of a file; where no Landlock keeps it from us, it ends us. */
+	signal(SIGIO, SIG_IGN);
 }
 
 static int run(struct gateway *gateway, int listener, int supervisor)

@@ -176,44 +176,93 @@ static inline bool attack_is_fenced(void)
 	return n > 0 && !strncmp(name, "gae-supervisor", 14);
 }
 
-/* Natively there is nobody above worth attacking: a child in a group of its own stands in. */
+/*
+ * Natively there is nobody above worth attacking: a child in a group of its own stands in.  One that is stopped
+ * before it has asked to end with us would stay.
+ */
 static inline pid_t attack_stand_in(void)
 {
-	pid_t self = getpid(), child = fork();
+	pid_t self = getpid(), child;
+	int ready[2];
+	char byte;
 
+	if (pipe2(ready, O_CLOEXEC) < 0)
+		attack_skip("no pipe");
+	child = fork();
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (write(ready[1], "r", 1) != 1)
+			_exit(1);
 		while (getppid() == self)
 			pause();
 		_exit(0);
 	}
 	setpgid(child, child);
+	if (read(ready[0], &byte, 1) != 1)
+		attack_skip("no stand-in");
+	close(ready[0]);
+	close(ready[1]);
 	return child;
 }
 
-/* All threads of the processes above: supervisor, guard, front; or of a stand-in.  Return: how many. */
+static inline size_t attack_threads(pid_t pid, pid_t *out, size_t max)
+{
+	char path[64];
+	DIR *tasks;
+	struct dirent *entry;
+	size_t n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	tasks = opendir(path);
+	while (tasks && n < max && (entry = readdir(tasks)))
+		if (atoi(entry->d_name) > 0)
+			out[n++] = atoi(entry->d_name);
+	if (tasks)
+		closedir(tasks);
+	return n;
+}
+
+/* The other child of the supervisor's that was there before: gae-urlfetch.  One that is not there fails the row. */
+static inline pid_t attack_gateway(void)
+{
+	DIR *all = opendir("/proc");
+	struct dirent *entry;
+	pid_t found = 0, parent;
+
+	while (all && !found && (entry = readdir(all))) {
+		char path[300], name[32] = "";
+		FILE *file;
+
+		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
+		file = atoi(entry->d_name) > 0 ? fopen(path, "re") : NULL;
+		if (file && fgets(name, sizeof(name), file) && !strcmp(name, "gae-urlfetch\n") &&
+		    attack_state(atoi(entry->d_name), &parent) && parent == getppid())
+			found = atoi(entry->d_name);
+		if (file)
+			fclose(file);
+	}
+	if (all)
+		closedir(all);
+	if (!found)
+		attack_hit("there is no gateway to attack");
+	return found;
+}
+
+/*
+ * All threads of the processes above: supervisor, guard, front; with ATTACK_GATEWAY of the gateway beside
+ * us; or of a stand-in.  Return: how many.
+ */
 static inline size_t attack_victims(pid_t *out, size_t max)
 {
 	pid_t pid = getppid();
 	size_t n = 0;
-	int levels = 3;
 
-	if (!attack_is_fenced()) {
-		pid = attack_stand_in();
-		levels = 1;
-	}
-	for (; levels > 0 && pid > 1; levels--) {
-		char path[64];
-		DIR *tasks;
-		struct dirent *entry;
-
-		snprintf(path, sizeof(path), "/proc/%d/task", pid);
-		tasks = opendir(path);
-		while (tasks && n < max && (entry = readdir(tasks)))
-			if (atoi(entry->d_name) > 0)
-				out[n++] = atoi(entry->d_name);
-		if (tasks)
-			closedir(tasks);
+	if (!attack_is_fenced())
+		return attack_threads(attack_stand_in(), out, max);
+	if (*attack_setting("ATTACK_GATEWAY"))
+		return attack_threads(attack_gateway(), out, max);
+	for (int levels = 3; levels > 0 && pid > 1; levels--) {
+		n += attack_threads(pid, out + n, max - n);
 		if (!attack_state(pid, &pid))
 			break;
 	}

@@ -29,6 +29,7 @@ allow tcp,udp to 127.0.0.1 port {port}
 deny tcp,udp to any
 sockopt any any pass
 """
+GATEWAY = OPEN + "http urlfetch\n"
 SHIPPED = None
 
 ISOLATED = ("unshare", "-p", "-f", "--mount-proc", "--kill-child", "--")
@@ -58,6 +59,7 @@ class Row:
     user: bool = False       # by an ordinary user, for root may change such files
     launch_is_heard: bool = False  # packets do not count: what runs before the fence sends some
     arguments: tuple = ()
+    gateway: bool = False    # the victim is gae-urlfetch, beside the program
 
 
 def rows(program, modes, **common):
@@ -219,6 +221,12 @@ ROWS = [
     Row("signals everybody", "kill of everybody", shows=HIT, wrap=IN_SHELL),
     *rows("starve", STARVE, shows=HIT),
     *rows("starve", STARVE, shows=HIT, without="landlock"),
+    *rows("signals", {mode: SIGNALS[mode] for mode in ("plain", "pidfd", "proc_pidfd", "owner")}, shows=HIT, gateway=True,
+          policy=GATEWAY),
+    *rows("signals", SIGNALS, shows=HIT, without="landlock", gateway=True, policy=GATEWAY),
+    *rows("starve", {mode: STARVE[mode] for mode in ("limit", "memory", "vector", "descriptor", "list", "traced")}, shows=HIT,
+          gateway=True, policy=GATEWAY),
+    *rows("starve", STARVE, shows=HIT, without="landlock", gateway=True, policy=GATEWAY),
     Row("starve limit", "RLIMIT_NOFILE by prlimit, while there is a trace", shows=HIT, options=("--trace", "{dir}/trace")),
     *rows("starve", {
         "oom_score_adj": "/proc/PID/oom_score_adj", "coredump_filter": "/proc/PID/coredump_filter"}, shows=HIT, user=True),

@@ -2,12 +2,13 @@
 """Names in rules: what they allow, when they are looked up, and what a bad name server can do."""
 import json
 import os
-import struct
 import subprocess
+import threading
 import time
 
-from lab import CLIENTS, GMAIL, GOOGLE, HOSTILE, PORT, STEPS, answer, client_test, question
-from world import BUILD, expect
+from lab import CLIENTS, GMAIL, GOOGLE, HOSTILE, PORT, STEPS, client_test
+from nameserver import answer, question
+from world import BUILD, expect, until
 
 ONE = f"allow tcp to one.test port {PORT}\n"
 WILD = f"allow tcp to *.wild.test port {PORT}\n"
@@ -109,60 +110,92 @@ def explained(lab):
         expect(wanted in done.stdout and done.returncode == status, f"{done.stdout} {done.stderr}")
 
 
-def paced(lab):
-    """The program's question leaves after our own was answered, with the bytes that it had when it was asked."""
-    def slowly(packet, name, kind):
-        time.sleep(0.15)
-        return answer(packet, "192.0.2.1") if kind == 1 else answer(packet)
-    server = lab.hostile(slowly)
-    lab.resolv(f"nameserver {HOSTILE}\n")
-    for rules in (ONE, ONE + "dns listed-only\n"):
-        del server.asked[:]
-        code = f"""
-import ctypes, socket, threading, time
+def paced_once(lab, rules):
+    """Between our question and its answer the program's bytes change.  How long that took."""
+    heard, changed = lab.path("heard"), lab.path("changed")
+    took = []
+
+    def late(packet, peer):
+        begun = time.monotonic()
+        open(heard, "w", encoding="ascii").close()
+        until(lambda: os.path.exists(changed), 20, "the program changes its bytes")
+        took.append(time.monotonic() - begun)
+        answered.append(time.monotonic())
+        server.socket.sendto(answer(packet, "192.0.2.1"), peer)
+
+    def reply(packet, name, kind):
+        if kind != 1:
+            return answer(packet)
+        if os.path.exists(heard):
+            return answer(packet, "192.0.2.1")
+        threading.Thread(target=late, args=(packet, server.asked[-1][2])).start()
+        return None
+    answered = []
+    server = lab.hostile(reply)
+    code = f"""
+import ctypes, os, socket, threading, time
 wire = ctypes.create_string_buffer({question("one.test")!r}, {len(question("one.test"))})
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(("{HOSTILE}", 53)); s.settimeout(10)
 def change():
-    time.sleep(0.05)
+    while not os.path.exists({heard!r}): time.sleep(0.002)
     wire[13:16] = b"two"
+    open({changed!r}, "w").close()
 t = threading.Thread(target=change); t.start()
 s.send(wire); t.join(); s.recv(512)
 """
-        lab.script(rules, code)
-        ports = {}
-        for name, kind, peer, when, _ in server.asked:
-            ports.setdefault(peer[1], []).append((name, kind, when))
-        same(server.names(), ["one.test"] * 3)
-        last = server.asked[-1]
-        expect(last[4] == question("one.test"), f"the last one is the program's: {last}")
-        expect(last[3] - server.asked[0][3] >= 0.15, "it did not wait for our own")
+    lab.script(rules, code)
+    lab.closing.remove(server)
+    server.close()
+    for path in (heard, changed):
+        os.unlink(path)
+    same(server.names(), ["one.test"] * 3)
+    expect(server.asked[-1][4] == question("one.test"), f"the last one is the program's: {server.asked[-1]}")
+    if took[0] < 0.8:
+        expect(server.asked[-1][3] >= answered[0], "it did not wait for our own")
+    return took[0]
+
+
+def paced(lab):
+    """The program's question leaves after our own was answered, with the bytes that it had when it was asked."""
+    lab.resolv(f"nameserver {HOSTILE}\n")
+    for rules in (ONE, ONE + "dns listed-only\n"):
+        # It is held for a second at most: what the machine itself held up longer shows nothing.
+        expect(any(paced_once(lab, rules) < 0.8 for _ in range(10)), "this machine is too slow to tell")
 
 
 def others_go_on(lab):
-    """While one connect waits for a name that nobody answers for, others are quick."""
-    lab.hostile(lambda *_: None)
+    """While one connect waits for a name that nobody answers for, a hundred others are done."""
+    heard = lab.path("heard")
+    lab.hostile(lambda *_: open(heard, "w", encoding="ascii").close())
     lab.resolv(f"nameserver {HOSTILE}\n")
     code = f"""
-import errno, socket, threading, time
+import errno, os, socket, threading, time
+got = []
 def slow():
     begun = time.monotonic()
     s = socket.socket()
-    print("slow", errno.errorcode[s.connect_ex(("192.0.2.9", {PORT}))], 2 < time.monotonic() - begun < 11)
-t = threading.Thread(target=slow); t.start(); time.sleep(0.2)
-begun = time.monotonic()
+    got.append(errno.errorcode[s.connect_ex(("192.0.2.9", {PORT}))])
+    got.append(2 < time.monotonic() - begun < 15)
+t = threading.Thread(target=slow); t.start()
+while not os.path.exists({heard!r}): time.sleep(0.002)
 for _ in range(100):
     socket.create_connection(("192.0.2.3", {PORT})).close()
-print("quick", time.monotonic() - begun < 1); t.join()
+waits = t.is_alive() and not got
+t.join()
+print(waits, *got)
 """
     trace = lab.path("trace")
-    same(lab.script("allow tcp to 192.0.2.3\n" + ONE, code, options=["--trace", trace]), ["quick True", "slow EACCES True"])
+    same(lab.script("allow tcp to 192.0.2.3\n" + ONE, code, options=["--trace", trace]), ["True EACCES True"])
     with open(trace, encoding="utf-8") as f:
         text = f.read()
     expect("no rule allows it; one.test: Timeout while contacting DNS servers" in text, text[-600:])
 
 
 def side_by_side(lab):
-    """A connect goes on as soon as one name has its address, and waits for many that are silent ten seconds at most."""
+    """
+    A connect goes on as soon as one name has its address, and waits for many that are silent ten seconds at most.
+    One silent name takes 3.75 s, and three hundred, 64 at a time, 18.75 s.
+    """
     lab.hostile(lambda packet, name, kind: answer(packet, *["192.0.2.1"] * (kind == 1)) if name == "one.test" else None)
     lab.resolv(f"nameserver {HOSTILE}\n")
     silent = "\n".join(f"s{i}.test" for i in range(300))
@@ -173,7 +206,7 @@ for address in "192.0.2.1", "192.0.2.9":
     begun = time.monotonic()
     rc = socket.socket().connect_ex((address, {PORT}))
     took = time.monotonic() - begun
-    print(errno.errorcode.get(rc, "ok"), took < 2, 9 < took < 12)
+    print(errno.errorcode.get(rc, "ok"), took < 3.5, 9 < took < 17)
 """
     same(lab.script(f"set silent {{ one.test\n{silent} }}\nallow tcp to @silent\n", code, options=["--trace", trace]),
          ["ok True False", "EACCES False True"])
@@ -183,7 +216,7 @@ for address in "192.0.2.1", "192.0.2.9":
 
 
 def interrupted(lab):
-    """A signal ends the waiting for a name, as it ends any connect."""
+    """A signal ends the waiting for a name, which else takes 3.75 s, as it ends any connect."""
     lab.hostile(lambda *_: None)
     lab.resolv(f"nameserver {HOSTILE}\n")
     code = f"""
@@ -193,72 +226,9 @@ def ring(*_): raise Alarm
 signal.signal(signal.SIGALRM, ring); signal.setitimer(signal.ITIMER_REAL, 0.3)
 begun = time.monotonic()
 try: socket.create_connection(("192.0.2.9", {PORT}))
-except Alarm: print("alarm", time.monotonic() - begun < 1.5)
+except Alarm: print("alarm", time.monotonic() - begun < 3.5)
 """
     same(lab.script(ONE, code), ["alarm True"])
-
-
-def lies(lab):
-    """An allowed name with a forbidden address: the rule before it refuses."""
-    rules = f"deny tcp,udp to {{ 127.0.0.0/8 169.254.0.0/16 ::1 }}\nallow tcp to {{ one.test *.wild.test }} port {PORT}\n"
-    lab.hostile(lambda packet, name, kind: answer(packet, "127.0.0.1", "169.254.169.254", "192.0.2.1") if kind == 1
-                else answer(packet, "::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"))
-    lab.resolv(f"nameserver {HOSTILE}\n")
-    got = lab.steps(rules, "connect 192.0.2.1", "connect 127.0.0.1", "connect 169.254.169.254", "connect ::1",
-                    "connect ::ffff:127.0.0.1", "ask a.wild.test", "connect 127.0.0.1")
-    del got[5]
-    same(got, ["ok"] + ["EACCES"] * 5)
-
-
-def bad_answers(lab):
-    """Whatever a name server sends, the connect is refused in bounded time and everything goes on."""
-    def other_question(packet, name, kind):
-        return answer(packet[:2] + question("two.test")[2:], "192.0.2.9")
-
-    def loop(packet, name, kind):
-        end = packet.index(b"\0", 12) + 5
-        header = packet[:2] + struct.pack("!5H", 0x8180, 1, 1, 0, 0)
-        at = end
-        return header + packet[12:end] + struct.pack("!H", 0xc000 | at) + struct.pack("!2HIH", 1, 1, 60, 4) + b"\xc0\0\2\x09"
-
-    def cname_loop(packet, name, kind):
-        end = packet.index(b"\0", 12) + 5
-        header = packet[:2] + struct.pack("!5H", 0x8180, 1, 1, 0, 0)
-        return header + packet[12:end] + b"\xc0\x0c" + struct.pack("!2HIH", 5, 1, 60, 2) + b"\xc0\x0c"
-
-    def oversized(packet, name, kind):
-        return answer(packet, *["192.0.2.9"] * 5)[:-3] + b"\xff" * 60000
-
-    def cut(packet, name, kind):
-        return answer(packet, "192.0.2.9")[:-2]
-
-    def wrong_id(packet, name, kind):
-        return [answer(bytes([packet[0] ^ i, packet[1]]) + packet[2:], "192.0.2.9") for i in (1, 2, 3)]
-
-    kinds = {"another question": other_question, "compression loop": loop, "CNAME loop": cname_loop, "oversized": oversized,
-             "cut off": cut, "another id": wrong_id, "SERVFAIL": lambda p, *_: answer(p, rcode=2),
-             "empty": lambda *_: b"", "short": lambda p, *_: p[:7], "an echo": lambda p, *_: p}
-    kinds = list(kinds.items())
-    lab.hostile(lambda packet, name, kind: kinds[int(name[1:name.index(".")])][1](packet, name, kind))
-    lab.resolv(f"nameserver {HOSTILE}\n")
-    rules = "allow tcp to 192.0.2.3\n" + "".join(f"allow tcp to k{i}.test port {9000 + i}\n" for i in range(len(kinds)))
-    code = f"""
-import errno, socket, threading, time
-got = [None] * {len(kinds)}
-def one(i):
-    begun = time.monotonic()
-    rc = socket.socket().connect_ex(("192.0.2.9", 9000 + i))
-    got[i] = errno.errorcode.get(rc, "connected") if time.monotonic() - begun < 11 else "late"
-threads = [threading.Thread(target=one, args=(i,)) for i in range(len(got))]
-for t in threads: t.start()
-for t in threads: t.join()
-for _ in range(10): socket.create_connection(("192.0.2.3", {PORT})).close()
-print(*got)
-"""
-    got = lab.script(rules, code)[0].split()
-    for (what, _), result in zip(kinds, got):
-        # Natively that would be ECONNREFUSED: nobody listens there.
-        expect(result == "EACCES", f"{what}: {result}")
 
 
 def gmail(lab):
@@ -269,29 +239,6 @@ def gmail(lab):
     same(lab.steps("", f"connect {GMAIL} 465", f"connect {GMAIL} 587", f"connect {GMAIL} 443", f"connect {GMAIL} 993",
                    f"connect {GOOGLE} 465", "connect 127.0.0.1 993", policy="default"),
          ["ok", "ok", "EACCES", "EACCES", "EACCES", "EACCES"])
-
-
-def flood(lab):
-    """A hundred thousand questions below a wildcard: what is kept is bounded, and names of the policy have their turn."""
-    lab.dnsmasq("--address=/wild.test/192.0.2.2", "--dns-forward-max=10000", records="192.0.2.1 one.test\n")
-    code = f"""
-import socket, struct, sys
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.setblocking(False)
-q = {question("nnnnnn.wild.test")!r}
-for i in range(20000):
-    try: s.sendto(q[:13] + b"%06d" % i + q[19:], ("10.5.0.53", 53))
-    except BlockingIOError: pass
-socket.create_connection(("192.0.2.1", {PORT}), 20)
-print("connected", flush=True); sys.stdin.readline()
-"""
-    policy = lab.policy("gae-policy 1\nallow tcp,udp to @resolvers port 53\n" + ONE + WILD + "sockopt any any pass\n")
-    process = lab.start(policy, "/usr/bin/python3", "-c", code)
-    same(process.line(60), "connected")
-    with open(f"/proc/{process.supervisor()}/smaps_rollup", encoding="ascii") as f:
-        kib = sum(int(line.split()[1]) for line in f if line.startswith("Private_"))
-    # AddressSanitizer keeps what was freed.
-    expect(kib < 8192 or "asan" in BUILD, f"the supervisor has {kib} KiB")
-    process.wait(10)
 
 
 def tests():
@@ -311,8 +258,5 @@ def tests():
     yield "names: others go on, and a dead server is named", others_go_on
     yield "names: side by side, ten seconds at most", side_by_side
     yield "names: a signal ends the waiting", interrupted
-    yield "names: lies", lies
-    yield "names: bad answers", bad_answers
     yield "names: Gmail's exceptions in the shipped policy", gmail
-    yield "names: a flood of questions", flood
 

@@ -2,10 +2,13 @@
 """Tokens that are forged, replayed, guessed and stolen; programs that speak to a supervisor's socket."""
 import hashlib
 import os
+import socket
 import struct
+import subprocess
 
-from faults import speak
+from faults import OFFER, REFUSED, claim_message, path_of, said, speak
 from hand import POLICY, exchange, expect, time, until
+from world import Skip
 
 
 def forged(hands):
@@ -18,7 +21,7 @@ def forged(hands):
     digit = '0' if T[i] != '0' else '1'
     try: claim('x', T[:i] + digit + T[i + 1:])
     except OSError as e: return errno.errorcode[e.errno]""")
-    expect(wrong is None, "")
+    expect(wrong is None, f"the helper: {wrong}")
     answers = b.do("[change(i) for i in range(len(T))]")
     expect(set(answers) == {"EINVAL", "EACCES"}, f"{set(answers)}")
     # The tag of the app alone gives EACCES.
@@ -47,7 +50,7 @@ def made_with_the_key(hands):
     begun = time.monotonic()
     guesses = b.do(f"G = {[make(os.urandom(16)) for _ in range(1000)]!r}\n"
                    "def guess(t):\n    try: claim('x', t)\n    except OSError as e: return errno.errorcode[e.errno]")
-    expect(guesses is None, "")
+    expect(guesses is None, f"the helper: {guesses}")
     answers = b.do("[guess(t) for t in G]", 60)
     expect(set(answers) <= {"EPIPE", "EAGAIN"} and "EAGAIN" in answers, f"guesses are not slowed down: {set(answers)}")
     expect(answers.count("EPIPE") <= 256 * (2 + time.monotonic() - begun), "more guesses than 256 in a second")
@@ -104,24 +107,32 @@ def speak(path, kind=socket.SOCK_SEQPACKET, how='write', size=256):
 """
 
 
+def opens_from_outside(hands, exporter, token):
+    """What is said below from where it must not be works from where it may: the socket is given, and put back."""
+    connection, descriptors, answer = speak(hands, token)
+    expect(said(answer) == OFFER and len(descriptors) == 1, f"not even a supervisor gets it: {answer[:16]}")
+    os.close(descriptors[0])
+    connection.close()
+    exporter.expect_trace("is on offer again")
+
+
 def from_inside(hands):
     """A program that may use every local socket says to the exporter what a supervisor would say."""
     policy = hands.world.policy(POLICY.replace("unix pair", "unix allow /* @*"), "unix.conf")
     a, b = hands.agent(), hands.agent(policy=policy)
     here = hands.connected(a)
     token = a.do("offer('s')")
-    name, identity = token[5:].split(".handover-")
-    path = f"{hands.directory()}/{name}.handover"
-    app = hashlib.blake2s(b"demo", key=struct.pack("<I", os.geteuid())).digest()
-    claim = struct.pack("=IIII", 1, 1, 0, 0) + app + bytes.fromhex(identity.split("-")[1]) + bytes(256 - 64)
+    path = path_of(hands, token)
+    name = os.path.basename(path)
+    opens_from_outside(hands, a, token)
     b.do(SPEAK)
-    b.do(f"M = {claim!r}")
+    b.do(f"M = {claim_message(token)!r}")
     moved, linked = hands.world.path("moved"), hands.world.path("linked")
     for how in ("write", "sendmsg"):
         expect(b.do(f"speak({path!r}, how={how!r})") == "EACCES", f"{how}: by its path")
         expect(b.do(f"speak({path!r}.replace('/gae-run/', '/gae-run/../gae-run/'), how={how!r})") == "EACCES", f"{how}: by a path")
-        expect(b.do(f"os.symlink({hands.directory()!r}, '{moved}-{how}')") is None, "")
-        expect(b.do(f"speak('{moved}-{how}/{name}.handover', how={how!r})") == "EACCES", f"{how}: by a symbolic link")
+        expect(b.do(f"os.symlink({hands.directory()!r}, '{moved}-{how}')") is None, "no symbolic link")
+        expect(b.do(f"speak('{moved}-{how}/{name}', how={how!r})") == "EACCES", f"{how}: by a symbolic link")
         b.do(f"os.link({path!r}, '{linked}-{how}')")
         expect(b.do(f"speak('{linked}-{how}', how={how!r})") == "EACCES", f"{how}: by a hard link")
         b.do(f"os.rename({path!r}, {moved!r})")
@@ -140,10 +151,8 @@ def in_between(hands):
     a, b = hands.agent(), hands.agent(policy=policy)
     here = hands.connected(a)
     token = a.do("offer('s')")
-    name, identity = token[5:].split(".handover-")
-    app = hashlib.blake2s(b"demo", key=struct.pack("<I", os.geteuid())).digest()
-    claim = struct.pack("=IIII", 1, 1, 0, 0) + app + bytes.fromhex(identity.split("-")[1]) + bytes(256 - 64)
-    b.do(f"M = {claim!r}; os.link({hands.directory() + '/' + name + '.handover'!r}, {hands.world.path('l')!r})")
+    opens_from_outside(hands, a, token)
+    b.do(f"M = {claim_message(token)!r}; os.link({path_of(hands, token)!r}, {hands.world.path('l')!r})")
     won = b.do(f"""
 import ctypes
 libc = ctypes.CDLL(None)
@@ -165,7 +174,8 @@ for i in range(300):
     except OSError: pass
     stop = True; t.join(); s.close()
 """, 60)
-    expect(won is None, f"{won}")
+    expect(won is None, f"the helper: {won}")
+    expect(b.do("written") > 0, "no message was written in between: nothing was tried")
     expect(b.do("got") == [], f"descriptors got past the policy: {b.do('got')}")
     until(lambda: b.do(f"claim('s', {token!r})") is None, 5, "the claim of who may")
     exchange(here, b)
@@ -173,11 +183,11 @@ for i in range(300):
 
 def strangers(hands):
     """Anything said to the exporter's socket from outside, and by many: it goes on serving."""
-    import socket
     a, b = hands.pair()
     here = hands.connected(a)
     token = a.do("offer('s')")
-    path = f"{hands.directory()}/{token[5:].split('-')[0]}"
+    path = path_of(hands, token)
+    opens_from_outside(hands, a, token)
     silent = []
     for _ in range(60):
         s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -199,7 +209,45 @@ def strangers(hands):
         s.settimeout(5)
         expect(s.recv(1) == b"", "who says nothing is not dropped")
         s.close()
-    _ = speak
+
+
+# Connects as another user, hears, then says argv[2], hears again: what, and how many descriptors.
+AS_ANOTHER = """
+import os, socket, sys
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.settimeout(10)
+s.connect(sys.argv[1])
+heard = []
+try:
+    heard.append(socket.recv_fds(s, 256, 4))
+    s.send(bytes.fromhex(sys.argv[2]))
+    heard.append(socket.recv_fds(s, 256, 4))
+except (BrokenPipeError, ConnectionResetError): heard.append((b'', []))
+print([(h[0][:12].hex(), len(h[1])) for h in heard])
+"""
+
+
+def another_users_supervisor(hands):
+    """A directory that was opened to all meanwhile: who connects is asked of the kernel, and dropped before it says anything."""
+    if os.geteuid() != 0 or os.environ.get("GAE_HANDOVER_USERNS"):
+        raise Skip("needs root, to be another user")
+    a, b = hands.pair()
+    here = hands.connected(a)
+    token = a.do("offer('s')")
+    opens_from_outside(hands, a, token)
+    path = path_of(hands, token)
+    for directory in (hands.world.directory, hands.runtime, hands.directory()):
+        os.chmod(directory, 0o711)
+    os.chmod(path, 0o666)
+    out = subprocess.run(["/usr/bin/python3", "-c", AS_ANOTHER, path, claim_message(token).hex()], check=False,
+                         capture_output=True, text=True, timeout=30)
+    refusal = struct.pack("=III", 1, REFUSED, 13).hex()
+    expect(out.stdout == f"{[(refusal, 0), ('', 0)]}\n", out.stdout + out.stderr)
+    for directory in (hands.directory(), hands.runtime):
+        os.chmod(directory, 0o700)
+    expect(b.do(f"claim('s', {token!r})") is None, "lost")
+    exchange(here, b)
 
 
 def tests():
@@ -209,4 +257,5 @@ def tests():
     yield "attacks: stolen, by another app", stolen
     yield "attacks: a program speaks to the exporter", from_inside
     yield "attacks: a program speaks before it is stopped", in_between
+    yield "attacks: another user speaks to the exporter", another_users_supervisor
     yield "attacks: strangers speak to the exporter", strangers

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each byte is billed once, whoever carried it, and gae-top sees what is on offer."""
 import json
+import os
 import socket
+import subprocess
 
-from hand import expect, supervisors, until
+from hand import BUILD, expect, supervisors, until
 
 
 def read_all(here, size):
@@ -106,7 +108,7 @@ def picture(hands, pid):
 
 def seen(hands):
     a = hands.agent()
-    hands.connected(a)
+    port = hands.connected(a).getsockname()[1]
     hands.connected(a, "t")
     a.do("offer('s')")
     a.finish()
@@ -114,6 +116,15 @@ def seen(hands):
     status = picture(hands, pid)
     expect(status["on_offer"] == 1, f"not seen: {status}")
     expect([s["on_offer"] for s in status["sockets"]] == [1], f"not the socket: {status['sockets']}")
+    top = [os.path.join(BUILD, "gae-top")]
+    text = subprocess.run(top, capture_output=True, text=True, env=hands.environment, check=True).stdout
+    lines = [line.split() for line in text.splitlines()]
+    expect(["1", "on", "offer"] in lines, text)
+    offers = [line[:4] for line in lines if line and line[0] == "offer"]
+    expect(offers == [["offer", "python3", "tcp", f"127.0.0.1:{port}"]], text)
+    [shown] = json.loads(subprocess.run([*top, "--format", "json"], capture_output=True, text=True, env=hands.environment,
+                                        check=True).stdout)
+    expect(shown["on_offer"] == 1 and [(s["on_offer"], s["port"]) for s in shown["sockets"]] == [(1, port)], f"{shown}")
 
 
 def tests():

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """When something breaks: no socket is lost without a word, no descriptor is left over."""
+import hashlib
 import os
 import resource
 import signal
@@ -8,7 +9,6 @@ import struct
 import subprocess
 
 from hand import POLICY, exchange, expect, name_of, supervisors, time, until
-from robust import nobody_spins
 from world import Skip
 
 
@@ -38,17 +38,33 @@ def front_killed(hands):
 
 
 SIZE = 256
+OFFER, REFUSED = 2, 3
+
+
+def path_of(hands, token):
+    """The exporter's socket."""
+    return f"{hands.directory()}/{token[len('gae1-'):].split('.handover-')[0]}.handover"
+
+
+def claim_message(token):
+    """EXCHANGE_CLAIM, as gae-supervisor of the app "demo" says it."""
+    app = hashlib.blake2s(b"demo", key=struct.pack("<I", os.geteuid())).digest()
+    identity = token.split(".handover-")[1].split("-")[1]
+    return (struct.pack("=IIII", 1, 1, 0, 0) + app + bytes.fromhex(identity)).ljust(SIZE, b"\0")
+
+
+def said(answer):
+    """The kind of a message of this version."""
+    version, kind = struct.unpack("=II", answer[:8]) if len(answer) == SIZE else (0, 0)
+    return kind if version == 1 else None
 
 
 def speak(hands, token):
     """What an importer's supervisor says, up to where the socket is before it: (connection, descriptor, answer)."""
-    name, rest = token[len("gae1-"):].split(".handover-")
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     connection.settimeout(5)
-    connection.connect(f"{hands.directory()}/{name}.handover")
-    import hashlib
-    app = hashlib.blake2s(b"demo", key=struct.pack("<I", os.geteuid())).digest()
-    connection.send(struct.pack("=IIII", 1, 1, 0, 0) + app + bytes.fromhex(rest.split("-")[1]) + bytes(SIZE - 64))
+    connection.connect(path_of(hands, token))
+    connection.send(claim_message(token))
     answer, descriptors, _, _ = socket.recv_fds(connection, SIZE, 4)
     return connection, descriptors, answer
 
@@ -60,13 +76,19 @@ def importer_killed(hands):
     token = a.do("offer('s')")
     for _ in range(3):
         connection, descriptors, answer = speak(hands, token)
-        expect(struct.unpack("=II", answer[:8]) == (1, 2) and len(descriptors) == 1, f"no offer: {answer[:16]}")
+        expect(said(answer) == OFFER and len(descriptors) == 1, f"no offer: {answer[:16]}")
         expect(b.do(f"claim('s', {token!r})") == "EPIPE", "two have it")
         os.close(descriptors[0])
         connection.close()
         a.expect_trace("is on offer again")
     until(lambda: b.do(f"claim('s', {token!r})") is None, 5, "a claim")
     exchange(here, b)
+
+
+def connections_to(path):
+    """Sockets of the name that it was bound by (runtime.c): the listening one, and this end of each connection to it."""
+    with open("/proc/net/unix", encoding="utf-8", errors="replace") as f:
+        return sum(line.rstrip("\n").endswith(f"/.{os.path.basename(path)}.new") for line in f)
 
 
 def program_killed(hands):
@@ -77,7 +99,8 @@ def program_killed(hands):
     os.kill(a.supervisor(), signal.SIGSTOP)
     b.supervisor()
     b.send(f"claim('s', {token!r})")
-    time.sleep(0.2)
+    # Its supervisor has connected, and nobody accepts it.
+    until(lambda: connections_to(path_of(hands, token)) > 1, 10, "the claim waits")
     b.kill()
     os.kill(a.supervisor(), signal.SIGCONT)
     until(lambda: c.do(f"claim('s', {token!r})") is None, 5, "a claim")
@@ -93,15 +116,14 @@ def exporter_stopped(hands):
     # By ctypes: Python's own setsockopt() lets no other thread run.
     b.do("import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\ndone = []\ndef late():\n    f = socket.socket()\n"
          "    libc.setsockopt(f.fileno(), GAE, TOKEN, T.encode(), len(T))\n    done.append(errno.errorcode[ctypes.get_errno()])")
-    begun = time.monotonic()
-    b.do(f"T = {token!r}; threads = [threading.Thread(target=late) for _ in range(20)]\nfor t in threads: t.start()")
-    for _ in range(50):
-        hands.udp().close()
-        expect(b.do("socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()") is None, "the importer is held up")
-    expect(time.monotonic() - begun < 1.5, f"the importer's other calls are held up: {time.monotonic() - begun:.1f} s")
-    b.do("for t in threads: t.join()", 10)
+    b.do(f"T = {token!r}; begun = time.monotonic(); took = []; threads = [threading.Thread(target=late) for _ in range(20)]\n"
+         "for t in threads: t.start()")
+    # Other calls that the supervisor answers are done while the claims wait.
+    waiting = b.do("[socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close() or not done for _ in range(50)]")
+    expect(waiting[0], "the importer's other calls are held up until the claims have ended")
+    b.do("for t in threads: t.join()\ntook = time.monotonic() - begun", 30)
     expect(b.do("set(done)") == {"ETIMEDOUT"}, f"not ETIMEDOUT: {b.do('done')}")
-    expect(1.9 < time.monotonic() - begun < 4, f"after {time.monotonic() - begun:.1f} s")
+    expect(1.9 < b.do("took") < 15, f"after {b.do('took'):.1f} s")
     other.close()
     os.kill(a.supervisor(), signal.SIGCONT)
     until(lambda: b.do(f"claim('s', {token!r})") is None, 5, "a claim")
@@ -184,10 +206,8 @@ def thousand(hands):
     expect(a.do("offer(1024)") == "ENOBUFS", "one too many")
     expect(a.do("sockets[1024].send(b'x')") == 1, "and that one is lost")
     b.do(f"T = {tokens!r}")
-    begun = time.process_time()
     expect(b.do("[claim(i, T[i]) for i in range(1024)] and sum(sockets[i].send(b'x') for i in range(1024))", 60) == 1024,
            "not all claimed")
-    expect(begun >= 0, "")
     expect(a.do("offer(1024)").startswith("gae1-"), "the places are not free again")
     token = a.do("offer('w')")
     until(lambda: (a.descriptors() - 1, b.descriptors()) == before, 5,
@@ -219,28 +239,41 @@ def idle_cpu(hands):
 
 
 def out_of_descriptors(hands):
-    """The supervisor has few descriptors, then none: the call fails, and the socket stays where it was."""
-    for limit in (64, 34):
-        def low(limit=limit):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
-        a, b = hands.agent(preexec=low), hands.agent()
-        server = hands.server()
-        a.do("n = 0\nwhile True:\n"
-             f"    tcp(n, {server.getsockname()[1]})\n    r = attempt('offer(n)')\n"
-             "    if not r.startswith('gae1-'): break\n    sockets[n].close()\n    n += 1")
-        expect(a.do("r") == "ENOBUFS" and 5 < a.do("n") <= limit // 2, f"{a.do('r')} after {a.do('n')}")
-        expect(a.do("sockets[n].send(b'x')") == 1, "it is lost")
-        if limit == 64:
-            here = hands.connected(a, "another")
-            exchange(here, a, "another")
-        # As importer, too; and what it could not take stays on offer.
-        here = hands.connected(b)
-        token = b.do("offer('s')")
-        got = a.do(f"claim('s', {token!r})")
-        expect(got in ("ENOBUFS", "EIO", None), f"not ENOBUFS but {got}")
-        if got is not None:
-            expect(b.do(f"claim('s', {token!r})") is None, "it is lost")
-        exchange(here, a if got is None else b)
+    """A supervisor with few descriptors keeps half of them for other calls than offers."""
+    limit = 64
+
+    def low():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    a = hands.agent(preexec=low)
+    server = hands.server()
+    a.do("n = 0\nwhile True:\n"
+         f"    tcp(n, {server.getsockname()[1]})\n    r = attempt('offer(n)')\n"
+         "    if not r.startswith('gae1-'): break\n    sockets[n].close()\n    n += 1")
+    expect(a.do("r") == "ENOBUFS" and 5 < a.do("n") <= limit // 2, f"{a.do('r')} after {a.do('n')}")
+    expect(a.do("sockets[n].send(b'x')") == 1, "it is lost")
+    here = hands.connected(a, "another")
+    exchange(here, a, "another")
+
+
+def no_descriptor(hands):
+    """A supervisor with none: the call fails, and the socket stays where it was."""
+    a, b = hands.pair()
+    here, there = hands.connected(a), hands.connected(b)
+    token = b.do("offer('s')")
+    # What is fresh and known needs no descriptor any more.
+    pid = a.supervisor()
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    used = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (min(set(range(len(used) + 1)) - used), before[1]))
+    expect(a.do("offer('s')") == "ENOBUFS", "offered")
+    expect(a.do("sockets['s'].send(b'x')") == 1 and here.recv(1) == b"x", "the socket is lost")
+    expect(a.do(f"claim('t', {token!r})") == "ENOBUFS", "claimed")
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+    expect(a.do(f"claim('t', {token!r})") is None, "it is on offer no longer")
+    exchange(there, a, "t")
+    token = a.do("offer('s')")
+    expect(b.do(f"claim('s', {token!r})") is None, "nor can it be offered afterwards")
+    exchange(here, b)
 
 
 def no_descriptor_for_a_claim(hands):
@@ -289,6 +322,7 @@ def tests():
     yield "faults: disk full", disk_full
     yield "faults: a thousand tokens at once", thousand
     yield "faults: a thousand on offer cost no CPU", idle_cpu
-    yield "faults: no descriptor left", out_of_descriptors
+    yield "faults: few descriptors", out_of_descriptors
+    yield "faults: no descriptor left", no_descriptor
     yield "faults: no descriptor for a claim", no_descriptor_for_a_claim
     yield "faults: a daemon's offer", daemon

@@ -38,12 +38,16 @@ def supervisors(directory):
 
 
 class Agent:
-    """A program under gae-run that carries out lines of Python."""
+    """
+    A program under gae-run that carries out lines of Python.
+    @app: None: not said
+    @launch: the command that starts gae-run
+    """
 
-    def __init__(self, hands, policy, app, options=(), preexec=None, env=None):
+    def __init__(self, hands, policy, app, options=(), preexec=None, env=None, launch=()):
         self.trace = hands.world.path(f"trace-{len(hands.agents)}")
         self.stderr = open(hands.world.path(f"stderr-{len(hands.agents)}"), "w+", encoding="utf-8")
-        command = [GAE_RUN, "--policy", policy, "--app", app, "--trace", self.trace,
+        command = [*launch, GAE_RUN, "--policy", policy, *(("--app", app) if app else ()), "--trace", self.trace,
                    "--ledger", hands.world.path("ledger.db"), *options, "--", sys.executable, os.path.join(HERE, "agent.py"),
                    os.path.join(TOP, "supervisor/handover/python")]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.stderr,
