@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/names_inner.h"
+#include "shared/base/clock.h"
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
@@ -146,7 +147,7 @@ static struct net_addr numbered(unsigned int i)
 static void keep(struct names *names, uint32_t name, unsigned int i, int64_t from_now)
 {
 	struct net_addr addr = numbered(i);
-	int64_t now = names_now_ms();
+	int64_t now = clock_now_ms();
 
 	names_keep(names, name, &addr, now + from_now, now);
 }
@@ -169,7 +170,7 @@ Test(names, the_addresses_answered_last_take_the_place_of_the_first_to_end)
 		keep(names, name, i, 50000 + 100 * i);
 	/* The first of the list was kept last. */
 	names->entries[name].addresses->expires_ms = 1;
-	names->entries[name].addresses->held_ms = names_now_ms() + 60000;
+	names->entries[name].addresses->held_ms = clock_now_ms() + 60000;
 	for (unsigned int i = 100; i < 108; i++)
 		keep(names, name, i, 90000);
 	keep(names, name, 200, 10000);
