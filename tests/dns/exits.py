@@ -50,7 +50,7 @@ def udp(connected=True):
     if connected: s.connect(to)
     return s
 def file_of(data):
-    f = tempfile.TemporaryFile(); f.write(data); f.flush(); return f.fileno()
+    f = tempfile.TemporaryFile(); f.write(data); f.flush(); return os.dup(f.fileno())
 def six(data):
     s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.connect(("::ffff:" + SERVER, 53)); s.send(data)
 def option(data):
@@ -60,13 +60,13 @@ def more(data):
 for name, data in MESSAGES.items():
     show(name + " sendto", lambda: udp(False).sendto(data, to))
     show(name + " send", lambda: udp().send(data))
-    show(name + " write", lambda: os.write(udp().fileno(), data))
-    show(name + " writev", lambda: os.writev(udp().fileno(), [data[:7], data[7:]]))
+    show(name + " write", lambda: os.write(udp().detach(), data))
+    show(name + " writev", lambda: os.writev(udp().detach(), [data[:7], data[7:]]))
     show(name + " sendmsg", lambda: udp(False).sendmsg([data[:1], data[1:]], [], 0, to))
     show(name + " sendmsg connected", lambda: udp().sendmsg([data]))
     show(name + " sendmsg segments", lambda: udp().sendmsg([data], [(17, 103, struct.pack("H", SEGMENT))]))
     show(name + " segment option", lambda: option(data))
-    show(name + " sendfile", lambda: os.sendfile(udp().fileno(), file_of(data), 0, len(data)))
+    show(name + " sendfile", lambda: os.sendfile(udp().detach(), file_of(data), 0, len(data)))
     show(name + " v4-mapped", lambda: six(data))
     show(name + " more", lambda: more(data))
     show(name + " unconnected", lambda: udp(False).send(data))
@@ -117,6 +117,8 @@ def ways_out(lab):
     code = f"SERVER = {HOSTILE!r}\nSEGMENT = 12\nMESSAGES = {refused!r}\n{WAYS}"
     native = lab.native("/usr/bin/python3", "-c", code)
     expect("secret.evil.example" in server.names(), f"natively: {native.stdout[-300:]} {native.stderr} {server.names()}")
+    unsent = [line for line in native.stdout.splitlines() if line.startswith("another name") and not line.endswith(" sent")]
+    same(unsent, ["another name unconnected EDESTADDRREQ"])
     del server.asked[:]
     lines = lab.script(LISTED, code)
     same(lines[-1], "end")

@@ -88,7 +88,7 @@ def importer_killed(hands):
 def connections_to(path):
     """Sockets of the name that it was bound by (runtime.c): the listening one, and this end of each connection to it."""
     with open("/proc/net/unix", encoding="utf-8", errors="replace") as f:
-        return sum(line.rstrip("\n").endswith(f"/.{os.path.basename(path)}.new") for line in f)
+        return sum(f"/.{os.path.basename(path)}." in line and line.rstrip("\n").endswith(".new") for line in f)
 
 
 def program_killed(hands):
