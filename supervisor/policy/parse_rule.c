@@ -139,7 +139,8 @@ static int parse_clause(struct policy_parser *parser, struct rule *rule, bool *h
  */
 static char *rule_key(const struct rule *rule)
 {
-	const char *target = rule->any ? "any" : rule->to->name ? rule->to->name : rule->to->text;
+	const struct plan_set *to = rule->to;
+	const char *target = !to ? "any" : to->name ? to->name : to->text;
 	size_t room = 24 + rule->n_ports * sizeof("65535-65535") + strlen(target), used;
 	char *key = malloc(room);
 
@@ -150,11 +151,7 @@ static char *rule_key(const struct rule *rule)
 		used += (size_t)snprintf(key + used, room - used, "%u-%u,", rule->ports[i].first,
 					 rule->ports[i].last);
 	/* A set's name is no destination written in the rule, whatever it looks like. */
-	snprintf(key + used, room - used, " %c%s",
-		 rule->any        ? '*'
-		 : rule->to->name ? '@'
-				  : '=',
-		 target);
+	snprintf(key + used, room - used, " %c%s", !to ? '*' : to->name ? '@' : '=', target);
 	return key;
 }
 
