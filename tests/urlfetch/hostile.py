@@ -127,6 +127,8 @@ print(code, 5 < sent < 300, *slowly([b"x" * 500, b"x" * 500], 0.1)[:1])
 
 
 def test_an_answer_that_is_no_http_is_told_so(world):
+    code, body, _ = world.curl(f"http://good.test:{ECHO}/even")
+    expect(code == 200, f"its HTTP: {code} {body}")
     code, body, _ = world.curl(f"http://good.test:{ECHO}/odd")
     expect(code == 502 and "no answer that HTTP knows" in body, f"{code} {body}")
 
@@ -160,7 +162,13 @@ for text in (b"GET / HTTP/1.1\\r\\n\\r\\n", b"SSH-2.0-x\\r\\n", b"\\x16\\x03\\x0
     if not text: s.shutdown(socket.SHUT_WR)
     h = head(s)
     print(answer(s)[1].hex())
+s = connect()
+s.sendall(b"{CONNECT}")
+h = head(s)
+t = ssl.create_default_context(cafile={world.ca!r}).wrap_socket(s, server_hostname="good.test")
+t.sendall(b"GET /small HTTP/1.0\\r\\n\\r\\n")
+print(answer(t)[0])
 print(raw("CONNECT good.test:22 HTTP/1.1\\r\\nHost: good.test:22\\r\\n\\r\\n")[0])
 print(raw("CONNECT good.test HTTP/1.1\\r\\nHost: good.test\\r\\n\\r\\n")[0])
 """)
-    expect(out == "15030100020270\n" * 4 + "403\n400\n", out)
+    expect(out == "15030100020270\n" * 4 + "200\n403\n400\n", out)

@@ -119,6 +119,8 @@ def test_egress_is_counted(world):
 
 
 def test_quotas_hold(world):
+    code, body, _ = world.curl(f"http://good.test:{NGINX}/small", policy=POLICY + "quota connects 1/day\n")
+    expect((code, body) == (200, "small\n"), f"within the quota: {code} {body}")
     code, body, _ = world.curl(f"http://good.test:{NGINX}/small", policy=POLICY + "quota connects 0/day\n")
     expect(code == 429 and "the quota of connects is used up" in body, f"{code} {body}")
 
