@@ -162,9 +162,6 @@ $(ATTACKS): $(BUILD)/tests/attacks/%: tests/attacks/%.c tests/attacks/attack.h $
 .PHONY: check-attacks
 check-attacks: all test-programs
 	$(Q)BUILD=$(BUILD) tests/attacks/run
-	$(Q)BUILD=$(BUILD) tests/handover/run attacks
-	$(Q)BUILD=$(BUILD) tests/dns/run exits
-	$(Q)BUILD=$(BUILD) tests/urlfetch/run
 
 # --- examples, as a user would build them ---
 EXAMPLES := $(patsubst supervisor/handover/examples/%.c,$(BUILD)/examples/%,$(call src,supervisor/handover/examples))

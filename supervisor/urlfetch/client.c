@@ -407,7 +407,8 @@ void client_admit(struct gateway *gateway)
 		if (client->state != CLIENT_WAITING ||
 		    !channel_take(&gateway->channel, &client->from))
 			continue;
-		set_state(client, CLIENT_READING, IDLE_NS);
+		/* One that says nothing keeps a place from others: not for as long as between two requests. */
+		set_state(client, CLIENT_READING, HEAD_NS);
 		client_watch(client);
 	}
 }

@@ -3,6 +3,8 @@
 The attacks: a row each.  Its name is the command, a program of this directory or of
 tests/programs with its mode; what it tries; and how natively it shows: by a packet to a
 forbidden address, or by the word "hit" where the aim is another.
+
+ELSEWHERE are those that need the servers of another ring: names, name servers, the gateway, tokens.
 """
 from dataclasses import dataclass, field
 
@@ -248,4 +250,98 @@ ROWS = [
           ends=ends) for who, ends in {"supervisor": (125,), "guard": (125, -9), "front": (-9, 137)}.items()),
     Row("bash", "/dev/tcp of bash", arguments=("bash", "-c", "echo x >/dev/tcp/127.0.0.2/$ATTACK_PORT"),
         ends=(0, 1)),
+]
+
+
+@dataclass
+class Elsewhere:
+    """A test of the ring tests/RING."""
+    ring: str
+    test: str
+    tries: str
+    control: str             # in the same test: what shows that it would get through without the fence
+
+
+# Of these rings every test whose name begins so is an attack, and has a row.
+ATTACKS_OF = {"handover": ("attacks: ",), "dns": ("lies: ", "exits: "), "urlfetch": ("fence: ", "hostile: ")}
+
+
+def elsewhere(ring, tests):
+    return [Elsewhere(ring, test, *texts) for test, texts in tests.items()]
+
+
+ELSEWHERE = [
+    *elsewhere("handover", {
+        "attacks: forged, in every place": ("a token with any one character changed", "unchanged it is claimed"),
+        "attacks: guessed, with the key": (
+            "a thousand tokens made with the key that the program can read", "made with the right number it is the token"),
+        "attacks: replayed": ("a token a second time, by three instances", "the first time it is claimed"),
+        "attacks: stolen, by another app": (
+            "a token that another app has got hold of, also dressed up as its own", "its own app claims it"),
+        "attacks: a program speaks to the exporter": (
+            "a program says what a supervisor would, by paths, links and moves", "the same bytes from outside get the socket"),
+        "attacks: a program speaks before it is stopped": (
+            "the same between connect(2) and its refusal", "from outside it works, and inside it was written"),
+        "attacks: another user speaks to the exporter": (
+            "another user connects to the exporter's socket", "the same bytes of the same user get the socket"),
+        "attacks: strangers speak to the exporter": (
+            "sixty who are silent, and messages of any size and kind", "the right one gets the socket"),
+        "rules: another app": ("another app shows a token", "the same app claims it"),
+        "rules: another user": ("another user shows a token", "the same user claims it"),
+        "rules: another network": ("an instance in another network shows a token", "one in the same network claims it"),
+        "rules: the receiver's policy decides": ("a socket to where the receiver may not go", "one that may claims it")}),
+    *elsewhere("dns", {
+        "lies: forbidden addresses": ("an allowed name with forbidden addresses", "without the deny rule they connect"),
+        "lies: another address the second time": (
+            "an allowed name whose address is another one at the next look-up", "without the deny rule it connects"),
+        "lies: bad answers": ("answers to other questions, loops, cut off, oversized", "a good answer opens its rule"),
+        "lies: a flood of questions": ("20,000 names below a wildcard", "more than are kept reach the server"),
+        "exits: ways out": (
+            "a question for a name in no rule, by each call and form", "natively the server hears it"),
+        "exits: a question inside a question": (
+            "one inside the data of another, cut out by UDP_SEGMENT", "natively the server hears it"),
+        "exits: a racing connect": (
+            "a thread connects the socket to the server between look and send", "natively the server hears it"),
+        "exits: changing bytes": (
+            "a process changes the question between look and send", "natively the server hears both"),
+        "exits: DNS over TCP": ("a connection to port 53, also by fast open", "with \"dns any\" it connects"),
+        "exits: reverse look-ups": ("questions for names of addresses", "with \"reverse-dns allow\" there are answers"),
+        "exits: out of the window": (
+            "UDP sockets beyond the numbers where writes are looked at", "natively the server hears what they write")}),
+    *elsewhere("urlfetch", {
+        "fence: a private address is refused whatever its name": (
+            "http and https to a private address, in six forms", "without the rule it answers"),
+        "fence: a redirect to a forbidden place is refused": (
+            "a redirect to a private address, and to a port", "without the rule it answers"),
+        "fence: other ports are refused": ("ports that App Engine did not fetch from", "somebody listens there"),
+        "fence: a name that moves is judged where it is": (
+            "a name with another address after look-up, redirect and first request", "without the rule it answers"),
+        "fence: no name is looked up that the program could not": (
+            "a name as a message to its name server", "where a name server is allowed, it hears it"),
+        "fence: names below a wildcard and no others": (
+            "the same under \"dns listed-only\"", "without that word the server hears it"),
+        "fence: another process is not served": ("a process outside, and another instance", "the program is served"),
+        "fence: the gateway is not the programs to touch": (
+            "signal, memory, descriptors of the gateway", "the rows on signals and starving, natively"),
+        "fence: only that port is exempt": ("another port of the loopback", "without the rule it connects"),
+        "fence: when the gateway dies its port is closed": (
+            "the port of a gateway that was killed", "it connects before"),
+        "fence: it ends with the supervisor": ("the supervisor is killed, the gateway left", "it is there before"),
+        "hostile: ambiguous requests are refused": (
+            "requests whose end can be read in two ways", "the same with one end are answered"),
+        "hostile: nothing is smuggled behind a refused request": (
+            "a request behind one that is refused", "behind one that is not it is answered"),
+        "hostile: header bombs are refused": ("5,000 header lines, a megabyte of one, of a URL", "fifty lines are taken"),
+        "hostile: half closed clients get their answer": ("clients that shut one direction", "their request is answered"),
+        "hostile: clients that leave are forgotten": ("2,000 that leave in the middle of a request", "the next is served"),
+        "hostile: slow requests and silent connections are given up": (
+            "a head byte by byte, 600 connections held open", "a head in three parts is answered"),
+        "hostile: a slow body ends with the deadline": ("a body byte by byte", "a body in two parts is answered"),
+        "hostile: an answer that is no http is told so": ("a server that speaks no HTTP", "the same server's HTTP passes"),
+        "hostile: tls must name the host that connect names": (
+            "CONNECT to one host, TLS to another", "TLS to the same gets through"),
+        "hostile: only tls goes through connect": ("CONNECT, and then no TLS", "TLS gets through"),
+        "limits: a body beyond 10 mb is refused": ("a byte more than may be sent", "10 MB are sent"),
+        "limits: one slow client holds up nobody": ("20 clients that take nothing, 20 that say half", "50 requests beside them"),
+        "limits: quotas hold": ("a connect beyond the quota", "within it, it connects")}),
 ]

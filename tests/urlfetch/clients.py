@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ordinary programs, with and without GAE_USE_SOCKETS_HTTPLIB."""
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
 
-from world import ECHO, NGINX, PUBLIC, TLS, Skip, expect, find
+from world import ECHO, NGINX, PUBLIC, TLS, Skip, expect, find, until
 
 HTTP = f"http://good.test:{NGINX}/small"
 HTTPS = f"https://good.test:{TLS}/small"
@@ -19,82 +21,110 @@ def through(world, *command, options=()):
     return out, "gae-urlfetch] fetch(" in err
 
 
-def both_schemes(world, *command):
+def both_schemes(world, command):
     for url in (HTTP, HTTPS):
         out, fetched = through(world, *command, url)
         expect(out == "small\n", f"{url}: {out!r}")
         expect(fetched, f"{url}: did not go through gae-urlfetch")
 
 
-def test_curl(world):
-    both_schemes(world, "curl", "-sS")
+def command_of_curl(world):
+    return ["curl", "-sS"]
 
 
-def test_python_urllib(world):
-    both_schemes(world, sys.executable, "-c", URLLIB)
+def command_of_urllib(world):
+    return [sys.executable, "-c", URLLIB]
 
 
-def test_wget(world):
+def command_of_wget(world):
     if not shutil.which("wget"):
         raise Skip("no wget")
-    both_schemes(world, "wget", "-q", "-O", "-", f"--ca-certificate={world.ca}")
+    return ["wget", "-q", "-O", "-", f"--ca-certificate={world.ca}"]
 
 
-def test_node(world):
+def command_of_node(world):
     if not shutil.which("node"):
         raise Skip("no node")
     # Node's own client knows no proxies: what its proxy agents do is done here by hand.
-    code = """const http = require('http'), tls = require('tls'), u = new URL(process.argv[1]);
-const p = new URL(process.env.http_proxy), show = r => r.on('data', d => process.stdout.write(d)).on('end', () => process.exit());
-if (u.protocol === 'http:') http.get({host: p.hostname, port: p.port, path: u.href, headers: {host: u.host}, agent: false}, show);
-else http.request({host: p.hostname, port: p.port, method: 'CONNECT', path: u.host, headers: {host: u.host}, agent: false}).on('connect', (r, s) => {
-  const t = tls.connect({socket: s, servername: u.hostname}, () =>
-    require('https').get(u, {createConnection: () => t, agent: false}, show)); }).end();"""
-    both_schemes(world, "node", "-e", code)
+    code = """const http = require('http'), https = require('https'), tls = require('tls'), u = new URL(process.argv[1]);
+const show = r => r.on('data', d => process.stdout.write(d)).on('end', () => process.exit());
+const env = process.env.http_proxy, p = env && new URL(env), plain = u.protocol === 'http:';
+if (!p) (plain ? http : https).get(u, {agent: false}, show);
+else if (plain) http.get({host: p.hostname, port: p.port, path: u.href, headers: {host: u.host}, agent: false}, show);
+else http.request({host: p.hostname, port: p.port, method: 'CONNECT', path: u.host, headers: {host: u.host}, agent: false})
+  .on('connect', (r, s) => {
+    const t = tls.connect({socket: s, servername: u.hostname}, () =>
+      https.get(u, {createConnection: () => t, agent: false}, show)); }).end();"""
+    return ["node", "-e", code]
 
 
-def test_go(world):
+def command_of_go(world):
     if not shutil.which("go"):
         raise Skip("no go")
-    source = world.file("fetch.go", """package main
+    program = f"{world.d}/fetch"
+    if not os.path.exists(program):
+        source = world.file("fetch.go", """package main
 import ("io"; "net/http"; "os"; "fmt")
 func main() { r, err := http.Get(os.Args[1]); if err != nil { fmt.Println(err); os.Exit(1) }; io.Copy(os.Stdout, r.Body) }
 """)
-    built = subprocess.run(["go", "build", "-o", f"{world.d}/fetch", source], capture_output=True, text=True)
-    if built.returncode != 0:
-        raise Skip(f"go cannot build: {built.stderr.strip()[-100:]}")
-    both_schemes(world, f"{world.d}/fetch")
+        built = subprocess.run(["go", "build", "-o", program, source], capture_output=True, text=True)
+        if built.returncode != 0:
+            raise Skip(f"go cannot build: {built.stderr.strip()[-100:]}")
+    return [program]
 
 
-def test_app_yaml_puts_url_fetch_in_force(world):
-    plain = world.file("app.yaml", "application: shop\nenv_variables: {A: b}\n")
-    sockets = world.file("sockets.yaml", "application: shop\nenv_variables: {GAE_USE_SOCKETS_HTTPLIB: ''}\n")
-    rows = [  # app.yaml, http word, environment, is a proxy set
-        (plain, "auto", {}, True), (plain, None, {}, True), (sockets, "auto", {}, False), (None, "auto", {}, False),
-        (plain, "auto", {"GAE_USE_SOCKETS_HTTPLIB": ""}, False), (plain, "sockets", {}, False),
-        (sockets, "urlfetch", {}, True), (None, "urlfetch", {}, True)]
-    for yaml, word, env, proxied in rows:
-        options = ("-q", "--config", yaml) if yaml else ()
-        status, out, err = world.run("env", options=options, http=word, env=env)
-        names = {line.partition("=")[0] for line in out.splitlines()}
-        expect(status == 0 and ({"http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"} <= names) == proxied,
-               f"{yaml} http {word} {env}: {status} {sorted(names)} {err}")
-        expect(not yaml or ("A" in names) == (yaml == plain), f"variables of {yaml}: {sorted(names)}")
+def test_curl(world):
+    both_schemes(world, command_of_curl(world))
 
 
-def test_sockets_go_their_own_way(world):
-    for command in (("curl", "-sS"), (sys.executable, "-c", URLLIB)):
-        status, out, err = world.run(*command, HTTP, options=("-v",), http="sockets")
-        expect(status == 0 and out == "small\n", f"{status} {out} {err}")
-        expect("gae-urlfetch" not in err and f"{PUBLIC}:{NGINX}) = " in err, err)
+def test_python_urllib(world):
+    both_schemes(world, command_of_urllib(world))
 
 
-def test_no_proxy_of_the_caller_is_removed(world):
-    _, out, _ = world.run("env", env={"no_proxy": "good.test", "NO_PROXY": "*"})
-    expect("no_proxy" not in out.lower(), out)
-    yaml = world.file("no.yaml", "env_variables: {no_proxy: good.test}\n")
-    _, out, _ = world.run("env", env={"no_proxy": "x"}, options=("--config", yaml))
-    expect("no_proxy=good.test\n" in out, out)
+def test_wget(world):
+    both_schemes(world, command_of_wget(world))
+
+
+def test_node(world):
+    both_schemes(world, command_of_node(world))
+
+
+def test_go(world):
+    both_schemes(world, command_of_go(world))
+
+
+def by_sockets(world, command):
+    """No proxy, whatever says so: the program's own connect is what is decided on."""
+    plain = ("-q", "--config", world.file("app.yaml", "application: shop\n"))
+    asks = ("-q", "--config", world.file("asks.yaml", "application: shop\nenv_variables: {GAE_USE_SOCKETS_HTTPLIB: ''}\n"))
+    for url, port in ((HTTP, NGINX), (HTTPS, TLS)):
+        for what, http, options, env in (
+                ("http sockets", "sockets", (), {}), ("the variable", "auto", plain, {"GAE_USE_SOCKETS_HTTPLIB": "1"}),
+                ("the variable, empty", "auto", plain, {"GAE_USE_SOCKETS_HTTPLIB": ""}),
+                ("the variable in app.yaml", "auto", asks, {})):
+            status, out, err = world.run(*command, url, options=("-v", *options), http=http, env=env)
+            expect(status == 0 and out == "small\n", f"{what}, {url}: {status} {out} {err}")
+            expect("gae-urlfetch]" not in err and f"{PUBLIC}:{port}) = " in err, f"{what}, {url}: {err}")
+
+
+def test_curl_by_sockets(world):
+    by_sockets(world, command_of_curl(world))
+
+
+def test_python_urllib_by_sockets(world):
+    by_sockets(world, command_of_urllib(world))
+
+
+def test_wget_by_sockets(world):
+    by_sockets(world, command_of_wget(world))
+
+
+def test_node_by_sockets(world):
+    by_sockets(world, command_of_node(world))
+
+
+def test_go_by_sockets(world):
+    by_sockets(world, command_of_go(world))
 
 
 def echo(world, *arguments, path="/"):
@@ -143,6 +173,9 @@ def test_redirects_are_followed_when_asked(world):
     expect((code, body) == (200, "small\n"), f"asked: {code} {body}")
     code, body, _ = world.curl(*ask, f"http://good.test:{NGINX}/loop")
     expect(code == 502 and "five redirects" in body, f"loop: {code} {body}")
+    expect(echo(world, *ask, path="/hops-5")["path"] == "/hops-0", "five redirects")
+    code, body, _ = world.curl(*ask, f"http://good.test:{ECHO}/hops-6")
+    expect(code == 502 and "five redirects" in body, f"six: {code} {body}")
     got = echo(world, *ask, "-d", "abc", path="/303")
     expect((got["method"], got["path"], got["size"]) == ("GET", "/there", 0), f"303: {got}")
     code, body, _ = world.curl(*ask, "-d", "abc", f"http://good.test:{ECHO}/307")
@@ -169,3 +202,29 @@ print(answer(s)[1].count(b"small\\n"))
 def test_nothing_is_left_behind(world):
     world.curl(HTTP)
     expect(find("gae-urlfetch") == [], "gae-urlfetch is still there")
+
+
+def test_the_trace_has_the_rule(world):
+    _, _, err = world.curl(f"http://inner.test:{NGINX}/small", options=("-v",))
+    expect(re.search(r"gae-urlfetch\] fetch\(inner.test\[10.0.0.1\]:8080\) = -1 EACCES .*\n?.*p.conf:2 private network",
+                     err), err)
+
+
+def test_a_name_in_a_rule_is_waited_for(world):
+    policy = "gae-policy 1\nallow tcp to good.test port 8080\nsockopt any any pass\n"
+    code, body, err = world.curl(HTTP, policy=policy, options=("-v",))
+    expect((code, body) == (200, "small\n"), f"{code} {body} {err}")
+    code, body, _ = world.curl(f"http://{PUBLIC}:{TLS}/", policy=policy)
+    expect(code == 403 and "no rule matches" in body, f"other port: {code} {body}")
+
+
+def test_daemons_keep_it(world):
+    marker = f"{world.d}/daemon"
+    status, _, err = world.run("sh", "-c", f"(sleep 0.5; curl -sS {HTTP} >{marker}.new; mv {marker}.new {marker}) "
+                                           ">/dev/null 2>&1 </dev/null & exit 3")
+    expect(status == 3, f"{status} {err}")
+    until(lambda: os.path.exists(marker), 10, "the daemon fetches")
+    with open(marker, encoding="ascii") as f:
+        expect(f.read() == "small\n", "the daemon's answer")
+    until(lambda: not find("gae-urlfetch") and not find("gae-supervisor"), 10, "all ends with the daemon")
+    os.unlink(marker)

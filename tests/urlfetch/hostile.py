@@ -16,6 +16,8 @@ def test_ambiguous_requests_are_refused(world):
             (501, POST + "Transfer-Encoding: gzip, chunked\\r\\n\\r\\n"),
             (400, POST + "Transfer-Encoding: chunked\\r\\n\\r\\nzz\\r\\n"),
             (400, "GET /small HTTP/1.1\\r\\n" + HOST + "\\r\\n"), (505, "GET http://a/ HTTP/3.0\\r\\n\\r\\n"),
+            (200, POST + "Content-Length: 5\\r\\n\\r\\nhello"), (200, GET + HOST + "X: a\\r\\n\\r\\n"),
+            (200, POST + "Transfer-Encoding: chunked\\r\\n\\r\\n5\\r\\nhello\\r\\n0\\r\\n\\r\\n"),
             (400, "\\x16\\x03\\x01\\x00\\x05\\r\\n\\r\\n"), (400, POST + "Content-Length: 50\\r\\n\\r\\nends early")]
     code = "".join(f"print(raw(\"{text}\")[0], {status})\n" for status, text in rows)
     out = world.python(code)
@@ -27,18 +29,22 @@ def test_nothing_is_smuggled_behind_a_refused_request(world):
     out = world.python(f"""
 text = "{POST}Content-Length: 4\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n0\\r\\n\\r\\n{GET}{HOST}\\r\\n"
 print(raw(text)[1].count(b"HTTP/1.1"))
+s = connect()
+s.sendall("{POST}Content-Length: 5\\r\\n\\r\\nhello{GET}{HOST}Connection: close\\r\\n\\r\\n".encode())
+print(answer(s)[1].count(b"HTTP/1.1"))
 """)
-    expect(out == "1\n", f"{out} answers")
+    expect(out == "1\n2\n", f"{out} answers: to what is refused, and to two that are not")
 
 
 def test_header_bombs_are_refused(world):
     out = world.python(f"""
+print(raw("{GET}{HOST}" + "X: y\\r\\n" * 50 + "\\r\\n")[0])
 print(raw("{GET}{HOST}" + "X: y\\r\\n" * 5000 + "\\r\\n")[0])
 print(raw("{GET}{HOST}X: " + "y" * 1000000 + "\\r\\n\\r\\n")[0])
 print(raw("GET http://good.test/" + "y" * 1000000 + " HTTP/1.1\\r\\n\\r\\n")[0])
 print(raw("\\r\\n" * 1000000 + "{GET}{HOST}Connection: close\\r\\n\\r\\n")[0])
 """)
-    expect(out == "431\n431\n414\n200\n", out)
+    expect(out == "200\n431\n431\n414\n200\n", out)
 
 
 def test_half_closed_clients_get_their_answer(world):
@@ -62,24 +68,67 @@ print("served")
     expect(out == "served\n", out)
 
 
-def test_a_slow_head_is_given_up(world):
+def test_slow_requests_and_silent_connections_are_given_up(world):
+    """All at the same time: a head byte by byte, one in three parts, and more connections than are served at once."""
     out = world.python(f"""
-s = connect()
-begun = time.monotonic()
-s.settimeout(0.5)
-data = b""
-for c in "{GET}{HOST}" + "X: " + "y" * 1000:
-    try:
-        s.sendall(c.encode())
+import threading
+got = {{}}
+def slowly(name, parts, pause):
+    s = connect()
+    begun = time.monotonic()
+    s.settimeout(pause)
+    data = b""
+    for part in parts:
+        try:
+            s.sendall(part.encode())
+            data = s.recv(1000)
+            break
+        except socket.timeout: pass
+        except ConnectionError: break
+    if not data:
+        s.settimeout(20)
         data = s.recv(1000)
-        break
-    except socket.timeout: pass
-print(data[9:12].decode(), 9 < time.monotonic() - begun < 13)
-""")
-    expect(out == "408 True\n", out)
+    got[name] = data[9:12].decode(), time.monotonic() - begun
+head = "{GET}{HOST}"
+threads = [threading.Thread(target=slowly, args=("bytes", head + "X: " + "y" * 1000, 0.5)),
+           threading.Thread(target=slowly, args=("parts", [head[:20], head[20:], "\\r\\n"], 0.5))]
+for t in threads: t.start()
+while "parts" not in got: time.sleep(0.05)
+silent = [connect() for i in range(600)]
+begun = time.monotonic()
+r = urllib.request.urlopen("http://good.test:{NGINX}/small", timeout=60).read()
+print(r, time.monotonic() - begun < 40)
+for t in threads: t.join()
+print(got["bytes"][0], 9 < got["bytes"][1] < 30, got["parts"][0])
+print(len(silent))
+""", timeout=90)
+    expect(out == "b'small\\n' True\n408 True 200\n600\n", out)
+
+
+def test_a_slow_body_ends_with_the_deadline(world):
+    """A body that comes byte by byte; the deadline is a second.  The same in two parts comes in time."""
+    out = world.python(f"""
+def slowly(parts, pause):
+    s = connect()
+    s.settimeout(pause)
+    s.sendall(b"POST http://good.test:{ECHO}/ HTTP/1.1\\r\\nHost: good.test:{ECHO}\\r\\nContent-Length: 1000\\r\\n\\r\\n")
+    for n, part in enumerate(parts):
+        try:
+            s.sendall(part)
+            return s.recv(1000)[9:12].decode(), n
+        except socket.timeout: pass
+        except ConnectionError: break
+    s.settimeout(20)
+    return s.recv(1000)[9:12].decode(), n
+code, sent = slowly([b"x"] * 1000, 0.1)
+print(code, 5 < sent < 300, *slowly([b"x" * 500, b"x" * 500], 0.1)[:1])
+""", options=("--urlfetch-deadline", "1,2"))
+    expect(out == "504 True 200\n", out)
 
 
 def test_an_answer_that_is_no_http_is_told_so(world):
+    code, body, _ = world.curl(f"http://good.test:{ECHO}/even")
+    expect(code == 200, f"its HTTP: {code} {body}")
     code, body, _ = world.curl(f"http://good.test:{ECHO}/odd")
     expect(code == 502 and "no answer that HTTP knows" in body, f"{code} {body}")
 
@@ -113,7 +162,13 @@ for text in (b"GET / HTTP/1.1\\r\\n\\r\\n", b"SSH-2.0-x\\r\\n", b"\\x16\\x03\\x0
     if not text: s.shutdown(socket.SHUT_WR)
     h = head(s)
     print(answer(s)[1].hex())
+s = connect()
+s.sendall(b"{CONNECT}")
+h = head(s)
+t = ssl.create_default_context(cafile={world.ca!r}).wrap_socket(s, server_hostname="good.test")
+t.sendall(b"GET /small HTTP/1.0\\r\\n\\r\\n")
+print(answer(t)[0])
 print(raw("CONNECT good.test:22 HTTP/1.1\\r\\nHost: good.test:22\\r\\n\\r\\n")[0])
 print(raw("CONNECT good.test HTTP/1.1\\r\\nHost: good.test\\r\\n\\r\\n")[0])
 """)
-    expect(out == "15030100020270\n" * 4 + "403\n400\n", out)
+    expect(out == "15030100020270\n" * 4 + "200\n403\n400\n", out)

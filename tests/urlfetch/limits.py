@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sizes, deadlines, quotas, memory, counting."""
 import re
+import sqlite3
 import time
 
-from world import BUILD, ECHO, NGINX, POLICY, TLS, expect, find
+from world import BUILD, ECHO, NGINX, POLICY, TLS, descendants, expect, find, name_of, until
 
 LARGE = 32 << 20
 
@@ -14,7 +15,8 @@ def test_an_answer_of_32_mb_streams_through(world):
                           f"%{{http_code}}\\n' http://good.test:{NGINX}/large; read go")
 
     def peak():
-        with open(f"/proc/{find('gae-urlfetch')[0]}/status", encoding="ascii") as f:
+        [gateway] = [pid for pid in descendants(process.pid) if name_of(pid) == "gae-urlfetch"]
+        with open(f"/proc/{gateway}/status", encoding="ascii") as f:
             return int(re.search(r"VmHWM:\s+(\d+)", f.read())[1])
 
     def go_on():
@@ -60,13 +62,13 @@ def test_a_body_beyond_10_mb_is_refused(world):
 def test_deadlines(world):
     begun = time.monotonic()
     code, body, _ = world.curl(f"http://good.test:{ECHO}/sleep-8", options=("--urlfetch-deadline", "1,2"))
-    expect(code == 504 and "deadline" in body and 0.9 < time.monotonic() - begun < 3, f"default: {code} {body}")
+    expect(code == 504 and "deadline" in body and 0.9 < time.monotonic() - begun < 7, f"default: {code} {body}")
     begun = time.monotonic()
     code, body, _ = world.curl("-H", "X-Urlfetch-Deadline: 50", f"http://good.test:{ECHO}/sleep-8",
                                options=("--urlfetch-deadline", "1,2"))
-    expect(code == 504 and 1.9 < time.monotonic() - begun < 4, f"maximum: {code} {body}")
-    code, body, _ = world.curl("-H", "X-Urlfetch-Deadline: 2", f"http://good.test:{ECHO}/sleep-1.3",
-                               options=("--urlfetch-deadline", "1,2"))
+    expect(code == 504 and 1.9 < time.monotonic() - begun < 7, f"maximum: {code} {body}")
+    code, body, _ = world.curl("-H", "X-Urlfetch-Deadline: 20", f"http://good.test:{ECHO}/sleep-1.3",
+                               options=("--urlfetch-deadline", "1,20"))
     expect(code == 200, f"asked for: {code} {body}")
     code, body, _ = world.curl("-H", "X-Urlfetch-Deadline: x", f"http://good.test:{ECHO}/")
     expect(code == 400, f"no number: {code} {body}")
@@ -78,12 +80,16 @@ slow = [connect() for i in range(20)]
 for s in slow: s.sendall(b"GET http://good.test:{NGINX}/large HTTP/1.1\\r\\nHost: good.test:{NGINX}\\r\\n\\r\\n")
 half = [connect() for i in range(20)]
 for s in half: s.sendall(b"GET http://good")
-begun = time.monotonic()
 for i in range(50):
     assert urllib.request.urlopen("http://good.test:{NGINX}/small").read() == b"small\\n"
-print(time.monotonic() - begun)
+# All that while they are in the middle of theirs.
+for s in slow + half: s.setblocking(False)
+def is_open(s):
+    try: return s.recv(1, socket.MSG_PEEK) != b""
+    except BlockingIOError: return True
+print(all(map(is_open, slow + half)))
 """)
-    expect(float(out) < 3, f"50 requests took {out} s")
+    expect(out == "True\n", out)
 
 
 def used(err, to):
@@ -93,18 +99,28 @@ def used(err, to):
 
 
 def test_egress_is_counted(world):
-    _, _, err = world.curl("-o", "/dev/null", f"http://good.test:{NGINX}/large", options=("--report",))
-    connects, denied, sent, received = used(err, "good.test:8080")
-    expect((connects, denied) == ("1", "0") and received.startswith(("32", "33")), err)
-    expect("127.0.0.1" not in err, f"the way to the gateway was counted: {err}")
-    _, _, err = world.curl("-o", "/dev/null", f"https://good.test:{TLS}/large", options=("--report",))
-    connects, denied, sent, received = used(err, "good.test:8443")
-    expect(connects == "1" and received.startswith(("32", "33")), err)
+    """To the byte, as a relay on the way counts: what GET, POST and CONNECT send and get."""
+    data = world.file("upload", "x" * 3000000)
+    rows = [("GET", "http", 8090, NGINX, ("/large",)), ("POST", "http", 8091, ECHO, ("/", "--data-binary", f"@{data}")),
+            ("CONNECT", "https", 8444, TLS, ("/large",))]
+    for what, scheme, port, to, (path, *more) in rows:
+        meter = world.meter(port, to)
+        ledger = f"{world.d}/ledger-{port}"
+        code, _, err = world.curl("-o", "/dev/null", *more, f"{scheme}://good.test:{port}{path}", options=("--ledger", ledger))
+        expect(code == 200, f"{what}: {code} {err}")
+        until(lambda: not find("gae-supervisor"), 20, "the supervisor has written the ledger")
+        with sqlite3.connect(ledger) as db:
+            got = db.execute("SELECT process, connects, bytes_sent, bytes_received FROM usage").fetchall()
+        expect(got == [("gae-urlfetch", 1, meter.up, meter.down)], f"{what}: {got}, not {meter.up} and {meter.down}")
+        expect(max(meter.up, meter.down) >= 3000000, f"{what}: the meter saw {meter.up} and {meter.down}")
     _, _, err = world.curl(f"http://inner.test:{NGINX}/", options=("--report",))
     expect(used(err, "inner.test:8080")[1] == "1", err)
+    expect("127.0.0.1" not in err, f"the way to the gateway was counted: {err}")
 
 
 def test_quotas_hold(world):
+    code, body, _ = world.curl(f"http://good.test:{NGINX}/small", policy=POLICY + "quota connects 1/day\n")
+    expect((code, body) == (200, "small\n"), f"within the quota: {code} {body}")
     code, body, _ = world.curl(f"http://good.test:{NGINX}/small", policy=POLICY + "quota connects 0/day\n")
     expect(code == 429 and "the quota of connects is used up" in body, f"{code} {body}")
 
@@ -120,4 +136,5 @@ try: t.recv(1)
 except OSError: pass
 print(time.monotonic() - begun)
 """, policy=POLICY + "idle 1s\n")
-    expect(0.5 < float(out) < 8, f"after {out} s")
+    # Else after ten minutes, or never.
+    expect(0.5 < float(out) < 20, f"after {out} s")

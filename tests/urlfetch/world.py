@@ -15,6 +15,7 @@ import time
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from checks import Failure, Skip, expect, until
+from nameserver import Hostile
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(TOP, os.environ.get("BUILD", "build"))
@@ -29,6 +30,13 @@ unix pair
 netlink route-read
 sockopt any any pass
 """
+# The same without the fence: what is refused under POLICY is there, and answers "inner".
+OPEN = """gae-policy 1
+allow tcp,udp to any
+unix pair
+netlink route-read
+sockopt any any pass
+"""
 NGINX_CONF = """
 master_process off; daemon off; error_log stderr crit; pid {d}/nginx.pid;
 events {{ worker_connections 256; }}
@@ -36,21 +44,29 @@ http {{
   access_log off; client_body_temp_path {d}/t1; proxy_temp_path {d}/t2; fastcgi_temp_path {d}/t3;
   uwsgi_temp_path {d}/t4; scgi_temp_path {d}/t5; default_type text/plain; root {d}/www; client_max_body_size 20m;
   server {{
-    listen 203.0.113.1:8080; listen 10.0.0.1:8080;
+    listen 203.0.113.1:8080; listen 203.0.113.1:8082;
     listen 203.0.113.1:8443 ssl; ssl_certificate {d}/good.pem; ssl_certificate_key {d}/good.key;
     location /small {{ return 200 "small\\n"; }}
     location /slow {{ limit_rate 64k; }}
     location /redirect-private {{ return 302 http://inner.test:8080/small; }}
     location /redirect-port {{ return 302 http://good.test:22/; }}
     location /redirect-small {{ return 301 /small; }}
+    location /redirect-moving {{ return 302 http://moving.test:8082/small; }}  # a connection of its own
     location /loop {{ return 302 /loop; }}
+  }}
+  # Where no answer may come from.
+  server {{
+    listen 10.0.0.1:8080; listen 127.0.0.1:8080; listen 10.0.0.1:8082; listen 127.0.0.1:8082;
+    listen 10.0.0.1:8443 ssl; ssl_certificate {d}/good.pem; ssl_certificate_key {d}/good.key;
+    location / {{ return 200 "inner\n"; }}
   }}
 }}
 """
 
 
 class Echo(http.server.BaseHTTPRequestHandler):
-    """Says what it was asked; /chunked-N sends N bytes of unknown length; /sleep-N waits N seconds; /odd sends no HTTP."""
+    """Says what it was asked; /chunked-N sends N bytes of unknown length; /sleep-N waits N seconds; /hops-N redirects N times;
+    /odd sends no HTTP."""
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_):
@@ -85,6 +101,12 @@ class Echo(http.server.BaseHTTPRequestHandler):
         if self.path.startswith("/odd"):
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nA b: c\r\n\r\nhello")
             return
+        if self.path.startswith("/hops-") and self.path != "/hops-0":
+            self.send_response(302)
+            self.send_header("Location", f"/hops-{int(self.path[6:]) - 1}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         text = json.dumps({"method": self.command, "path": self.path, "size": len(data),
                            "headers": {k.lower(): v for k, v in self.headers.items()}}).encode()
         self.send_response(307 if self.path == "/307" else 303 if self.path == "/303" else 200)
@@ -98,6 +120,38 @@ class Echo(http.server.BaseHTTPRequestHandler):
             self.wfile.write(text)
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = answer
+
+
+class Meter:
+    """Passes connections to @port of this host on to @to, and counts what goes each way."""
+
+    def __init__(self, port, to):
+        self.to, self.up, self.down = to, 0, 0
+        self.server = socket.create_server((PUBLIC, port))
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                near, _ = self.server.accept()
+            except OSError:
+                return
+            far = socket.create_connection((PUBLIC, self.to))
+            for ends in ((near, far, "up"), (far, near, "down")):
+                threading.Thread(target=self.carry, args=ends, daemon=True).start()
+
+    def carry(self, here, there, way):
+        try:
+            while data := here.recv(65536):
+                setattr(self, way, getattr(self, way) + len(data))
+                there.sendall(data)
+            there.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def close(self):
+        self.server.shutdown(socket.SHUT_RDWR)
+        self.server.close()
 
 
 class EchoServer(http.server.ThreadingHTTPServer):
@@ -118,6 +172,7 @@ class World:
         os.chmod(self.d, 0o755)
         os.mkdir(f"{self.d}/run", 0o700)
         self.started = []
+        self.closing = []
         self.certificates()
         os.mkdir(f"{self.d}/www")
         for name, size in (("large", 32 << 20), ("toolarge", (32 << 20) + 1), ("slow", 4 << 20)):
@@ -162,25 +217,40 @@ openssl x509 -req -in good.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 
             for pipe in (process.stdout, process.stderr, process.stdin):
                 if pipe:
                     pipe.close()
-        self.started = []
+        for thing in self.closing:
+            thing.close()
+        self.started, self.closing = [], []
 
     def file(self, name, text):
         with open(f"{self.d}/{name}", "w", encoding="ascii") as f:
             f.write(text)
         return f"{self.d}/{name}"
 
-    def command(self, *command, policy=POLICY, options=(), http="urlfetch"):
+    def name_server(self, reply):
+        """Where resolv.conf says that one is; reply(packet, name, kind) as of Hostile."""
+        server = Hostile(reply, "127.0.0.53")
+        self.closing.append(server)
+        return server
+
+    def meter(self, port, to):
+        meter = Meter(port, to)
+        self.closing.append(meter)
+        return meter
+
+    def command(self, *command, policy=POLICY, options=(), http="urlfetch", app="shop"):
         words = policy + (f"http {http}\n" if http else "")
-        return [GAE_RUN, "--app", "shop", "--no-ledger", "-p", self.file("p.conf", words), *options, "--", *command]
+        named = ["--app", app] if app else []
+        ledger = [] if "--ledger" in options else ["--no-ledger"]
+        return [GAE_RUN, *named, *ledger, "-p", self.file("p.conf", words), *options, "--", *command]
 
     def environment(self):
         keep = {k: v for k, v in os.environ.items() if "proxy" not in k.lower() and not k.startswith("GAE_")}
         return dict(keep, SSL_CERT_FILE=self.ca, CURL_CA_BUNDLE=self.ca, NODE_EXTRA_CA_CERTS=self.ca, HOME=self.d,
                     XDG_STATE_HOME=f"{self.d}/state", XDG_RUNTIME_DIR=f"{self.d}/run")
 
-    def start(self, *command, env=(), **keywords):
+    def start(self, *command, env=(), cwd=None, **keywords):
         process = subprocess.Popen(self.command(*command, **keywords), stdin=subprocess.PIPE,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd,
                                    env=dict(self.environment(), **dict(env)))
         self.started.append(process)
         return process
@@ -206,6 +276,29 @@ openssl x509 -req -in good.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 
         _, out, err = self.run("curl", "-sS", "-w", "\n%{http_code}", *arguments, **keywords)
         body, _, code = out.rpartition("\n")
         return int(code), body, err
+
+
+def children(pid):
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+            return [int(x) for x in f.read().split()]
+    except OSError:
+        return []
+
+
+def descendants(pid):
+    found = []
+    for child in children(pid):
+        found += [child, *descendants(child)]
+    return found
+
+
+def name_of(pid):
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8") as f:
+            return f.read().strip()
+    except OSError:
+        return ""
 
 
 def find(name):
