@@ -140,7 +140,9 @@ static bool send_output(struct client *client)
 
 bool client_flush(struct client *client)
 {
-	/* Requests that came together are answered one after the other: the input buffer bounds them. */
+	bool more;
+
+	/* Requests that came together are answered one after the other: each round takes one of the input buffer. */
 	do {
 		if (!send_output(client)) {
 			client_free(client);
@@ -148,9 +150,9 @@ bool client_flush(struct client *client)
 		}
 		if (client->out_at == client->out_end && client->state == CLIENT_ANSWERED)
 			finish_answer(client);
+		more = client->state == CLIENT_READING && client->in_at < client->in_end;
 		read_requests(client);
-	} while (client->state == CLIENT_ANSWERED && client->out_at < client->out_end &&
-		 client->out_at == 0);
+	} while (more && client->state == CLIENT_ANSWERED);
 	if (client->fetch)
 		fetch_resume(client->fetch);
 	client_watch(client);
