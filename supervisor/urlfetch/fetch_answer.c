@@ -179,7 +179,8 @@ size_t fetch_on_body(char *data, size_t one, size_t size, void *context)
 	struct fetch *fetch = context;
 
 	(void)one;
-	if (fetch->swallow)
+	/* Behind a head without a body the client would take it for the next answer. */
+	if (fetch->swallow || has_no_body(fetch))
 		return size;
 	if (client_is_full(fetch->client)) {
 		fetch->waits_room = true;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "urlfetch/client.h"
 
+#include "urlfetch/fetch.h"
+
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,4 +71,25 @@ Test(urlfetch_client, requests_that_came_together_are_answered_one_after_the_oth
 	for (const char *at = answers; (at = strstr(at, "HTTP/1.1 400 ")); at++)
 		n++;
 	cr_expect_eq(n, 3);
+}
+
+Test(urlfetch_client, a_body_where_none_belongs_never_reaches_the_client)
+{
+	static const struct {
+		const char *method;
+		int status;
+		size_t passed;
+	} rows[] = {{"GET", 200, 4}, {"HEAD", 200, 0}, {"GET", 204, 0}, {"GET", 304, 0}};
+	static struct fetch fetch;
+	char data[] = "EVIL";
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		fetch.client = client;
+		fetch.status = rows[i].status;
+		client->reader.request.method = rows[i].method;
+		client->out_at = client->out_end = 0;
+		cr_expect_eq(fetch_on_body(data, 1, 4, &fetch), 4UL);
+		cr_expect_eq(client->out_end, rows[i].passed, "%s %d", rows[i].method,
+			     rows[i].status);
+	}
 }
