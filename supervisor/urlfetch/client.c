@@ -30,10 +30,20 @@ static void set_state(struct client *client, enum client_state state, uint64_t n
 	client->deadline_ns = ns ? clock_now_ns() + ns : UINT64_MAX;
 }
 
+/* The peer is told that the connection did not end as it should: tcp(7), SO_LINGER. */
+static void reset_at_close(int fd)
+{
+	const struct linger linger = {.l_onoff = 1, .l_linger = 0};
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
 void client_free(struct client *client)
 {
 	struct gateway *gateway = client->gateway;
 
+	if (client->until_close && client->state != CLIENT_CLOSING)
+		reset_at_close(client->source.fd);
 	fetch_end(client->fetch);
 	tunnel_free(client->tunnel);
 	gateway_unwatch(gateway, &client->source);
@@ -144,7 +154,8 @@ bool client_flush(struct client *client)
 
 	/* Requests that came together are answered one after the other: each round takes one of the input buffer. */
 	do {
-		if (!send_output(client)) {
+		if (!send_output(client) ||
+		    (client->broken_off && client->out_at == client->out_end)) {
 			client_free(client);
 			return false;
 		}
@@ -209,6 +220,7 @@ void client_fail(struct client *client, int status, const char *why)
 	/* An answer that has begun can only be broken off, so that nobody takes it for whole. */
 	if (client->answered) {
 		client->close_then = true;
+		client->broken_off = client->until_close;
 		client_done(client);
 		return;
 	}
@@ -267,7 +279,7 @@ static void begin_request(struct client *client)
 	struct reader *reader = &client->reader;
 	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
-	client->answered = client->close_then = client->unwanted = false;
+	client->answered = client->close_then = client->unwanted = client->until_close = false;
 	if (reader->state == READER_FAILED) {
 		refuse(client);
 		return;

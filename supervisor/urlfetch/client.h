@@ -23,6 +23,8 @@ struct tunnel;
  *   CLOSING   answered, and the connection ends: what the client still sends is thrown away
  *             for a moment, or it would lose the answer to a reset
  *
+ * An answer to HTTP/1.0 may have no other end than the connection's: where it is not whole, the
+ * connection is reset.
  * Half-closed clients get their answer: end of file alone ends nothing but a half-read request.
  */
 enum client_state {
@@ -47,7 +49,9 @@ struct client {
 	bool unwanted;   /* input came that has to wait */
 	bool answered;   /* the answer's head is in .out */
 	bool close_then; /* the connection ends with this answer */
-	bool chunked_out, counts_out;
+	bool chunked_out;
+	bool until_close; /* the end of the connection is all that tells the client that it is whole */
+	bool broken_off;
 	struct fetch *fetch;
 	struct tunnel *tunnel;
 	/* Input that is not read yet. */

@@ -99,7 +99,7 @@ static int put_head(struct fetch *fetch)
 		client->chunked_out = true;
 		n = snprintf(head, sizeof(head), "Transfer-Encoding: chunked\r\n");
 	} else {
-		client->close_then = true;
+		client->close_then = client->until_close = true;
 	}
 	if (client->reader.state != READER_DONE || !request->keep_alive)
 		client->close_then = true;

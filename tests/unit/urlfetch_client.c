@@ -4,6 +4,8 @@
 #include "urlfetch/fetch.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -31,6 +33,7 @@ static void set_up(void)
 	gateway.clients = client;
 	gateway.n_clients = 1;
 	reader_init(&client->reader);
+	client->reader.request.method = "GET";
 	peer = ends[1];
 }
 
@@ -92,4 +95,72 @@ Test(urlfetch_client, a_body_where_none_belongs_never_reaches_the_client)
 		cr_expect_eq(client->out_end, rows[i].passed, "%s %d", rows[i].method,
 			     rows[i].status);
 	}
+}
+
+/* Both ends of a connection over loopback, the client's in place of the pair. */
+static void use_tcp(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(at);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	cr_assert_eq(bind(listener, (struct sockaddr *)&at, sizeof(at)), 0);
+	cr_assert_eq(listen(listener, 1), 0);
+	cr_assert_eq(getsockname(listener, (struct sockaddr *)&at, &size), 0);
+	close(peer);
+	peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	cr_assert_eq(connect(peer, (struct sockaddr *)&at, sizeof(at)), 0);
+	close(client->source.fd);
+	client->source.fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	cr_assert_geq(client->source.fd, 0);
+	close(listener);
+}
+
+/* What the peer finds behind all that was sent. */
+static int end_of_answer(void)
+{
+	char bytes[4096];
+	ssize_t n;
+
+	while ((n = recv(peer, bytes, sizeof(bytes), 0)) > 0)
+		continue;
+	return n < 0 ? errno : 0;
+}
+
+Test(urlfetch_client, an_answer_that_ends_with_its_connection_ends_well_only_when_it_is_whole)
+{
+	static const struct {
+		bool until_close, fails;
+		int end;
+	} rows[] = {
+	    {true, true, ECONNRESET}, {true, false, 0}, {false, true, 0}, {false, false, 0}};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (i > 0)
+			set_up();
+		use_tcp();
+		client->answered = client->close_then = true;
+		client->until_close = rows[i].until_close;
+		client->reader.state = READER_DONE;
+		client->state = CLIENT_SERVED;
+		cr_assert_eq(client_put(client, "half", 4), 0);
+		if (rows[i].fails)
+			client_fail(client, 502, "broken");
+		else
+			client_done(client);
+		client_flush(client);
+		cr_expect_eq(end_of_answer(), rows[i].end, "%zu", i);
+	}
+}
+
+Test(urlfetch_client, an_answer_that_ends_with_its_connection_and_is_not_taken_is_reset)
+{
+	use_tcp();
+	client->answered = client->close_then = client->until_close = true;
+	client->state = CLIENT_SERVED;
+	cr_assert_eq(client_put(client, "half", 4), 0);
+	client_done(client);
+	client->deadline_ns = 0;
+	client_tick(client, 1);
+	cr_expect_eq(end_of_answer(), ECONNRESET);
 }

@@ -54,6 +54,22 @@ def test_a_head_with_a_body_is_refused(world):
                 expect(out == "400 False True\n", f"{port} {headers}: {out}")
 
 
+def test_only_a_whole_answer_ends_in_end_of_file(world):
+    whole = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+    for answer, ends in ((whole, "end of file"), (whole[:-5], "ConnectionResetError")):
+        with Server(answer) as server:
+            out = world.python(f"""
+s = connect()
+s.sendall({request("GET", server.port, version="1.0")})
+data = b""
+try:
+    while part := s.recv(1000): data += part
+    print("end of file", data[-5:])
+except ConnectionError as e: print(type(e).__name__)
+""")
+            expect(out.startswith(ends), f"{answer}: {out}")
+
+
 def ticks(pid):
     """Processor time that it has used, in hundredths of a second."""
     with open(f"/proc/{pid}/stat", encoding="ascii") as f:
