@@ -64,8 +64,9 @@ int channel_init(struct channel *channel, int fd, int listener)
 		return -errno;
 	if (!channel_endpoint(&own, &channel->own))
 		return -EAFNOSUPPORT;
+	/* Without it a connection could not be told from a later one of somebody else's. */
 	channel->questions = sock_diag_open();
-	return 0;
+	return channel->questions < 0 ? channel->questions : 0;
 }
 
 int channel_ready(struct channel *channel)
@@ -118,13 +119,12 @@ bool channel_take(struct channel *channel, const struct net_endpoint *from)
 		const struct channel_client client = channel->announced[i];
 		struct sock_tuple tuple = {.local = *from, .remote = channel->own};
 		struct tcp_numbers numbers;
-		int rc = 0;
+		int rc;
 
 		if (client.from.port != from->port ||
 		    !net_addr_equal(&client.from.addr, &from->addr))
 			continue;
-		if (channel->questions >= 0)
-			rc = sock_diag_ask(channel->questions, &tuple, client.cookie, &numbers);
+		rc = sock_diag_ask(channel->questions, &tuple, client.cookie, &numbers);
 		/* An old announcement of this port, whose connection never came, may stand before the right one. */
 		if (rc < 0)
 			continue;

@@ -28,7 +28,7 @@ struct channel_client {
 
 struct channel {
 	int fd;
-	int questions;           /* sock_diag, -1: the kernel has none */
+	int questions;           /* sock_diag */
 	struct net_endpoint own; /* where we listen */
 	struct channel_client *announced;
 	size_t n_announced, room;

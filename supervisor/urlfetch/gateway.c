@@ -192,8 +192,6 @@ static void hear(void *context, const struct relay_message *message)
 
 int gateway_init(struct gateway *gateway, int listener, int supervisor)
 {
-	int rc;
-
 	gateway->listener = (struct source){.run = run_listener, .fd = listener};
 	gateway->supervisor = (struct source){.run = run_supervisor, .fd = supervisor};
 	gateway->curl_at_ns = UINT64_MAX;
@@ -202,9 +200,6 @@ int gateway_init(struct gateway *gateway, int listener, int supervisor)
 	gateway->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (gateway->epoll < 0)
 		return -errno;
-	rc = channel_init(&gateway->channel, supervisor, listener);
-	if (rc < 0)
-		return rc;
 	gateway->multi = curl_multi_init();
 	if (!gateway->multi)
 		return -ENOMEM;

@@ -54,7 +54,11 @@ struct gateway {
 	uint32_t deadline_s, deadline_max_s;
 };
 
-/** gateway_init() - @listener, @supervisor: descriptors, owned from now on.  Return: 0 or -errno. */
+/**
+ * gateway_init() - gateway->channel is initialised already.
+ * @listener, @supervisor: descriptors, owned from now on.
+ * Return: 0 or -errno.
+ */
 int gateway_init(struct gateway *gateway, int listener, int supervisor);
 
 /** gateway_run() - until the supervisor is gone. */
