@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "urlfetch.h"
 
+#include "net/dns_message.h"
 #include "net/names.h"
 #include "policy/decide.h"
 #include "policy/explain.h"
@@ -253,6 +254,18 @@ static void trace_refusal(const struct urlfetch *urlfetch, const char *what, con
 	trace_note(urlfetch->sup->trace, text);
 }
 
+/* With "reverse-dns deny" the names of addresses are not asked for here either. */
+static bool is_denied_reverse(const struct plan *plan, const char *host, char *why, size_t room)
+{
+	char location[300];
+
+	if (plan->reverse_dns.word != REVERSE_DNS_DENY || !dns_name_is_reverse(host))
+		return false;
+	plan_location(plan, plan->reverse_dns.loc, location, sizeof(location));
+	snprintf(why, room, "refused by the policy: %s: \"reverse-dns deny\"", location);
+	return true;
+}
+
 /*
  * Looking up a name tells it to whoever serves it.  A name of the policy, or below a wildcard of it,
  * is looked up here first, for its rule; others only if the program itself could ask for them.
@@ -267,6 +280,11 @@ static void answer_name(struct urlfetch *urlfetch, struct relay_message *message
 	snprintf(host, sizeof(host), "%s", message->text);
 	message->text[0] = '\0';
 	message->a = 0;
+	if (is_denied_reverse(sup->plan, host, message->text, sizeof(message->text))) {
+		message->a = EACCES;
+		trace_refusal(urlfetch, host, message->text);
+		return;
+	}
 	if (sup->names && names_observe(sup->names, host, &name) == NAMES_STALE) {
 		names_start(sup->names, name);
 		message->a = RELAY_WAIT;
