@@ -238,9 +238,12 @@ bool rules_token_list_has(const char *value, const char *token)
 
 char *rules_user_agent(const char *theirs, const char *app, char *out, size_t room)
 {
+	static const char format[] =
+	    "%.*s%sAppEngine-Google; (+http://code.google.com/appengine; appid: %s)";
 	bool has = theirs && *theirs;
+	int ours = snprintf(NULL, 0, format, 0, "", has ? " " : "", app);
+	size_t left = ours > 0 && (size_t)ours < room ? room - 1 - (size_t)ours : 0;
 
-	snprintf(out, room, "%s%sAppEngine-Google; (+http://code.google.com/appengine; appid: %s)",
-		 has ? theirs : "", has ? " " : "", app);
+	snprintf(out, room, format, (int)left, has ? theirs : "", has ? " " : "", app);
 	return out;
 }

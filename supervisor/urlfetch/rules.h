@@ -79,7 +79,7 @@ bool rules_token_list_has(const char *value, const char *token);
 
 /**
  * rules_user_agent() - the app's own text with App Engine's behind it.
- * @theirs: NULL or "": none
+ * @theirs: NULL or "": none; cut, so that App Engine's stays whole
  * Return: @out, cut to @room
  */
 char *rules_user_agent(const char *theirs, const char *app, char *out, size_t room);

@@ -155,3 +155,20 @@ Test(urlfetch_rules, the_user_agent_has_app_engines_behind_it)
 	cr_expect_str_eq(rules_user_agent(NULL, "shop", text, sizeof(text)),
 			 "AppEngine-Google; (+http://code.google.com/appengine; appid: shop)");
 }
+
+Test(urlfetch_rules, an_agent_that_is_too_long_is_cut_and_ours_stays)
+{
+	static const char ours[] = " AppEngine-Google; (+http://code.google.com/appengine; appid: shop)";
+	char theirs[2000], out[1024];
+
+	memset(theirs, 'a', sizeof(theirs));
+	for (size_t n = 900; n < 1100; n++) {
+		theirs[n] = '\0';
+		rules_user_agent(theirs, "shop", out, sizeof(out));
+		cr_expect_leq(strlen(out), sizeof(out) - 1);
+		cr_expect_eq(out[0], 'a');
+		cr_assert_gt(strlen(out), strlen(ours));
+		cr_assert_str_eq(out + strlen(out) - strlen(ours), ours, "%zu", n);
+		theirs[n] = 'a';
+	}
+}
