@@ -22,6 +22,7 @@
 #define IDLE_NS (120 * SECOND_NS) /* between two requests */
 #define STUCK_NS (30 * SECOND_NS) /* for the client to take anything of an answer */
 #define LINGER_NS (2 * SECOND_NS)
+#define ACCEPT_AGAIN_NS (SECOND_NS / 10)
 #define ERROR_MAX 1024
 
 static void set_state(struct client *client, enum client_state state, uint64_t ns)
@@ -396,7 +397,7 @@ static void client_new(struct gateway *gateway, int fd, const struct net_endpoin
 
 void client_accept(struct gateway *gateway)
 {
-	while (gateway->n_clients < GATEWAY_CLIENTS_MAX) {
+	while (gateway->n_clients < gateway->clients_max) {
 		struct sockaddr_storage address = {0};
 		socklen_t size = sizeof(address);
 		struct net_endpoint from;
@@ -405,6 +406,9 @@ void client_accept(struct gateway *gateway)
 
 		if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
 			continue;
+		/* The connection stays where it is, and the listener readable: look away, or we would turn round it. */
+		if (fd < 0 && errno != EAGAIN)
+			gateway->accept_at_ns = clock_now_ns() + ACCEPT_AGAIN_NS;
 		if (fd < 0)
 			break;
 		if (channel_endpoint(&address, &from))

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Answers that break off, requests between two methods, too few descriptors, a supervisor that is silent."""
 import os
+import resource
 import socket
+import subprocess
 import sys
 import threading
 import time
 
-from world import ECHO, NGINX, PUBLIC, expect, find
+from world import ECHO, NGINX, PUBLIC, TLS, expect, find
 
 
 class Server:
@@ -77,9 +79,25 @@ def ticks(pid):
     return int(fields[11]) + int(fields[12])
 
 
+def expect_idle(pid):
+    before = ticks(pid)
+    time.sleep(1)
+    used = ticks(pid) - before
+    expect(used < 10, f"gae-urlfetch used {used} hundredths of a second in one second")
+
+
 def go(process):
     process.stdin.write("go\n")
     process.stdin.flush()
+
+
+WAIT_AND_FETCH = f"""
+print(flush=True); sys.stdin.readline()
+s = connect()
+s.sendall({request("GET", NGINX, "Connection: close", path="/small")})
+print("sent", flush=True)
+print(answer(s)[0], flush=True)
+"""
 
 
 def client(world, code, **keywords):
@@ -88,3 +106,36 @@ def client(world, code, **keywords):
         process = world.start(sys.executable, "-c", f.read() + code, **keywords)
     process.stdout.readline()
     return process, max(find("gae-urlfetch"))
+
+
+def test_without_descriptors_it_waits_for_one(world):
+    process, pid = client(world, WAIT_AND_FETCH)
+    _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, hard))
+    go(process)
+    expect(process.stdout.readline() == "sent\n", "the client connects")
+    time.sleep(0.2)
+    expect_idle(pid)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (hard, hard))
+    expect(process.stdout.readline() == "200\n", "it is served afterwards")
+
+
+def test_more_clients_than_it_has_descriptors_for_take_turns(world):
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "client.py"), encoding="ascii") as f:
+        command = world.command(sys.executable, "-c", f.read() + f"""
+ss = [connect() for i in range(200)]
+for s in ss: s.sendall({request("CONNECT", TLS).replace("http://", "").replace("/ HTTP", " HTTP")})
+print(flush=True); sys.stdin.readline()
+for s in ss:
+    assert b" 200 " in head(s)
+    s.close()
+print("served")
+""")
+    process = subprocess.Popen(["sh", "-c", 'ulimit -n 400; exec "$@"', "sh", *command], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=world.environment())
+    world.started.append(process)
+    process.stdout.readline()
+    time.sleep(0.5)
+    expect_idle(max(find("gae-urlfetch")))
+    out, err = process.communicate("go\n", timeout=60)
+    expect(out == "served\n", f"{out} {err}")
