@@ -3,6 +3,7 @@
 
 #include "net/dns_message.h"
 #include "net/names.h"
+#include "outbox.h"
 #include "policy/decide.h"
 #include "policy/explain.h"
 #include "request.h"
@@ -37,6 +38,7 @@ struct urlfetch {
 	struct supervisor *sup;
 	pid_t pid;
 	int wire, listener;
+	struct outbox outbox;
 	atomic_int port; /* 0: it is gone */
 	bool asked_dns, may_ask_dns;
 };
@@ -131,6 +133,7 @@ struct urlfetch *urlfetch_start(struct supervisor *sup, const char *deadline)
 	if (urlfetch && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0) {
 		urlfetch->sup = sup;
 		urlfetch->wire = ends[0];
+		outbox_init(&urlfetch->outbox, ends[0]);
 		urlfetch->listener = listen_on_loopback(&port);
 		urlfetch->port = port;
 		if (urlfetch->listener >= 0)
@@ -206,11 +209,11 @@ int urlfetch_announce(struct urlfetch *urlfetch, int socket, uint64_t cookie)
 
 	if (rc == 0) {
 		place_set(&message.from, &tuple.local);
-		rc = relay_send(urlfetch->wire, &message, MSG_DONTWAIT);
+		rc = outbox_tell(&urlfetch->outbox, &message);
 	}
 	/* Many at once, and it is busy: a moment. */
 	if (rc == -EAGAIN && poll(&wire, 1, ANNOUNCE_MS) == 1)
-		rc = relay_send(urlfetch->wire, &message, MSG_DONTWAIT);
+		rc = outbox_tell(&urlfetch->outbox, &message);
 	return rc < 0 ? -ECONNREFUSED : 0;
 }
 
@@ -443,7 +446,7 @@ static void hear(struct urlfetch *urlfetch, struct relay_message *message)
 		return;
 	}
 	message->type = RELAY_ANSWER;
-	relay_send(urlfetch->wire, message, MSG_DONTWAIT);
+	outbox_answer(&urlfetch->outbox, message);
 }
 
 /* Nothing may listen at its port while connects to it are allowed. */
@@ -466,10 +469,16 @@ void urlfetch_run(struct urlfetch *urlfetch)
 
 	if (!urlfetch_port(urlfetch))
 		return;
+	outbox_flush(&urlfetch->outbox);
 	while ((rc = relay_receive(urlfetch->wire, &message, MSG_DONTWAIT)) == 1)
 		hear(urlfetch, &message);
 	if (rc != -EAGAIN)
 		lose(urlfetch);
+}
+
+bool urlfetch_owes(struct urlfetch *urlfetch)
+{
+	return urlfetch_port(urlfetch) && outbox_flush(&urlfetch->outbox);
 }
 
 bool urlfetch_owns(const struct urlfetch *urlfetch, const struct account_look *look)
@@ -482,7 +491,7 @@ void urlfetch_shut(struct urlfetch *urlfetch, uint64_t cookie, int how)
 	struct relay_message message = {.type = RELAY_SHUT, .a = how, .cookie = cookie};
 
 	/* Not heard: at the account's next look it is told again. */
-	relay_send(urlfetch->wire, &message, MSG_DONTWAIT);
+	outbox_tell(&urlfetch->outbox, &message);
 }
 
 void urlfetch_finish(struct urlfetch *urlfetch)

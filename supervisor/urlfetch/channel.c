@@ -154,37 +154,63 @@ void channel_run(struct channel *channel)
 	channel->over |= rc != -EAGAIN;
 }
 
-/* Announcements that come before the answer are kept; nothing else is done for them meanwhile. */
-static int await_answer(struct channel *channel, struct relay_message *answer)
+/* Return: false: it is too late. */
+static bool wait_for(const struct channel *channel, short events, uint64_t until)
 {
-	struct pollfd wire = {.fd = channel->fd, .events = POLLIN};
-	uint64_t until = clock_now_ns() + UINT64_C(1000000) * ANSWER_MS, now;
+	struct pollfd wire = {.fd = channel->fd, .events = events};
+	uint64_t now = clock_now_ns();
+
+	if (now >= until)
+		return false;
+	poll(&wire, 1, (int)((until - now) / 1000000u) + 1);
+	return true;
+}
+
+static int send_question(struct channel *channel, struct relay_message *question, uint64_t until)
+{
 	int rc;
 
-	while ((now = clock_now_ns()) < until) {
+	while ((rc = relay_send(channel->fd, question, MSG_DONTWAIT)) == -EAGAIN)
+		if (!wait_for(channel, POLLOUT, until))
+			return -ETIMEDOUT;
+	return rc;
+}
+
+/* Announcements that come before the answer are kept; nothing else is done for them meanwhile. */
+static int await_answer(struct channel *channel, struct relay_message *answer, uint64_t until)
+{
+	int rc;
+
+	for (;;) {
 		rc = relay_receive(channel->fd, answer, MSG_DONTWAIT);
-		if (rc == 1 && answer->type == RELAY_ANSWER)
+		if (rc == 1 && answer->type == RELAY_ANSWER && answer->number == channel->asked)
 			return 0;
 		if (rc == 1 && answer->type == RELAY_CLIENT)
 			announce(channel, answer);
 		else if (rc == 1)
 			hear(channel, answer);
-		else if (rc == -EAGAIN)
-			poll(&wire, 1, (int)((until - now) / 1000000u) + 1);
-		else
-			break;
+		else if (rc != -EAGAIN)
+			return -EPIPE;
+		else if (!wait_for(channel, POLLIN, until))
+			return -ETIMEDOUT;
 	}
-	channel->over = true;
-	return -EPIPE;
 }
 
 static int ask(struct channel *channel, struct relay_message *message)
 {
-	if (!channel->over && relay_send(channel->fd, message, 0) == 0 &&
-	    await_answer(channel, message) == 0)
+	uint64_t until = clock_now_ns() + UINT64_C(1000000) * ANSWER_MS;
+	int rc = -EPIPE;
+
+	message->number = ++channel->asked;
+	if (!channel->over)
+		rc = send_question(channel, message, until);
+	if (rc == 0)
+		rc = await_answer(channel, message, until);
+	if (rc == 0)
 		return message->a;
+	channel->over |= rc != -ETIMEDOUT;
 	snprintf(message->text, sizeof(message->text), "the supervisor does not answer");
-	return EACCES;
+	return CHANNEL_SILENT;
 }
 
 int channel_ask_name(struct channel *channel, const char *host, struct relay_message *answer)

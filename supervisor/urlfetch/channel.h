@@ -20,6 +20,8 @@ struct sockaddr_storage;
  */
 #define CHANNEL_ANNOUNCE_MS 1000
 
+#define CHANNEL_SILENT (-2) /* no answer came, beside the supervisor's RELAY_WAIT */
+
 struct channel_client {
 	struct net_endpoint from;
 	uint64_t cookie;
@@ -35,6 +37,7 @@ struct channel {
 	/* Called for what the supervisor says by itself: SHUT; and CLIENT, which is kept before. */
 	void (*heard)(void *context, const struct relay_message *message);
 	void *context;
+	uint64_t asked; /* number of the last question */
 	bool over; /* the supervisor is gone */
 };
 
@@ -57,7 +60,7 @@ void channel_forget(struct channel *channel, uint64_t now_ns);
  * channel_ask_name(), channel_ask_address() - ask the policy.
  * @host: that the program named; @to: where a socket with @cookie is to be connected
  * @answer: the supervisor's; where it cannot be had, a refusal
- * Return: 0 allowed; RELAY_WAIT; else an errno, and @answer says why.
+ * Return: 0 allowed; RELAY_WAIT; CHANNEL_SILENT; else an errno, and @answer says why.
  */
 int channel_ask_name(struct channel *channel, const char *host, struct relay_message *answer);
 int channel_ask_address(struct channel *channel, const char *host, uint64_t cookie,

@@ -13,12 +13,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { FORBIDDEN = 403, TOO_MANY = 429 };
+enum { FORBIDDEN = 403, TOO_MANY = 429, UNAVAILABLE = 503 };
 
 /* --- the hooks --- */
 
 static int refusal_status(int error)
 {
+	if (error == CHANNEL_SILENT)
+		return UNAVAILABLE;
 	return error == EDQUOT ? TOO_MANY : FORBIDDEN;
 }
 

@@ -2,6 +2,7 @@
 """Answers that break off, requests between two methods, too few descriptors, a supervisor that is silent."""
 import os
 import resource
+import signal
 import socket
 import subprocess
 import sys
@@ -139,3 +140,29 @@ print("served")
     expect_idle(max(find("gae-urlfetch")))
     out, err = process.communicate("go\n", timeout=60)
     expect(out == "served\n", f"{out} {err}")
+
+
+def test_a_supervisor_that_was_silent_is_heard_again(world):
+    """One fetch fails when no answer comes in time; the late answer is nobody's, and the next fetch is as ever."""
+    process, _ = client(world, f"""
+ss = [connect() for i in range(3)]
+def fetch(s, port, path):
+    s.sendall(b"GET http://good.test:%d%s HTTP/1.1\\r\\nHost: good.test:%d\\r\\nConnection: close\\r\\n\\r\\n" % (port, path, port))
+    return answer(s)[0]
+assert fetch(ss[0], {NGINX}, b"/small") == 200
+print(flush=True)
+sys.stdin.readline(); print(fetch(ss[1], {ECHO}, b"/"), flush=True)
+sys.stdin.readline(); print(fetch(ss[2], {ECHO}, b"/"), flush=True)
+print(urllib.request.urlopen("http://good.test:{NGINX}/small").read() == b"small\\n", flush=True)
+""")
+    supervisor = max(find("gae-supervisor"))
+    os.kill(supervisor, signal.SIGSTOP)
+    try:
+        go(process)
+        got = process.stdout.readline()
+        expect(got == "503\n", f"while it is silent: {got}")
+    finally:
+        os.kill(supervisor, signal.SIGCONT)
+    go(process)
+    out, err = process.communicate(timeout=20)
+    expect(out == "200\nTrue\n", f"afterwards: {out} {err}")
