@@ -22,18 +22,23 @@ struct sockaddr_storage;
 
 #define CHANNEL_SILENT (-2) /* no answer came, beside the supervisor's RELAY_WAIT */
 
+#define CHANNEL_BUCKETS 4096
+
 struct channel_client {
-	struct net_endpoint from;
+	struct net_endpoint from; /* no two have the same */
 	uint64_t cookie;
 	uint64_t heard_ns;
+	struct channel_client *next;            /* of those with the same hash */
+	struct channel_client *older, *younger; /* by .heard_ns */
 };
 
 struct channel {
 	int fd;
 	int questions;           /* sock_diag */
 	struct net_endpoint own; /* where we listen */
-	struct channel_client *announced;
-	size_t n_announced, room;
+	struct channel_client *announced[CHANNEL_BUCKETS]; /* by .from */
+	struct channel_client *oldest, *youngest;
+	size_t n_announced;
 	/* Called for what the supervisor says by itself: SHUT; and CLIENT, which is kept before. */
 	void (*heard)(void *context, const struct relay_message *message);
 	void *context;

@@ -71,6 +71,8 @@ void client_watch(struct client *client)
 	if (client->state == CLIENT_READING || client->state == CLIENT_CLOSING ||
 	    (client->state == CLIENT_SERVED && client->reader.state == READER_BODY))
 		events |= room ? EPOLLIN : 0;
+	if (client->state == CLIENT_WAITING)
+		events |= EPOLLRDHUP;
 	if (client->state == CLIENT_SERVED && client->reader.state == READER_DONE &&
 	    !client->unwanted)
 		gateway_relax(client->gateway, &client->source, events);
@@ -348,6 +350,15 @@ static void run_input(struct client *client)
 	client_flush(client);
 }
 
+/* It has left, or said all that it will; then its announcement is on the wire already, or never comes. */
+static void run_waiting(struct client *client)
+{
+	channel_run(&client->gateway->channel);
+	client_admit(client->gateway);
+	if (client->state == CLIENT_WAITING)
+		client_free(client);
+}
+
 static void client_run(struct source *source, uint32_t events)
 {
 	struct client *client = CONTAINER_OF(source, struct client, source);
@@ -356,6 +367,8 @@ static void client_run(struct source *source, uint32_t events)
 		tunnel_run_client(client->tunnel, events);
 	} else if (events & (EPOLLHUP | EPOLLERR)) {
 		client_free(client);
+	} else if (client->state == CLIENT_WAITING) {
+		run_waiting(client);
 	} else if (events & EPOLLIN && client->state == CLIENT_SERVED &&
 		   client->reader.state != READER_BODY) {
 		/* The next request while this one is served: from now on we do not listen until it is its turn. */

@@ -166,3 +166,30 @@ print(urllib.request.urlopen("http://good.test:{NGINX}/small").read() == b"small
     go(process)
     out, err = process.communicate(timeout=20)
     expect(out == "200\nTrue\n", f"afterwards: {out} {err}")
+
+
+def test_a_flood_of_connections_that_leave_holds_up_nobody(world):
+    """They close, or reset, before they are accepted or announced; fetches go on all the while, and afterwards."""
+    out = world.python(f"""
+import threading
+stop = time.monotonic() + 4
+def flood(linger):
+    while time.monotonic() < stop:
+        ss = []
+        try:
+            for i in range(200):
+                ss.append(socket.socket()); ss[-1].setblocking(False); ss[-1].connect_ex(("127.0.0.1", PORT))
+        except OSError: pass
+        for s in ss:
+            if linger: s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\\1\\0\\0\\0\\0\\0\\0\\0")
+            s.close()
+for i in range(3):
+    if os.fork() == 0:
+        flood(i % 2); os._exit(0)
+for i in range(3): os.wait()
+begun = time.monotonic()
+for i in range(20):
+    assert urllib.request.urlopen("http://good.test:{NGINX}/small", timeout=10).read() == b"small\\n"
+print(time.monotonic() - begun)
+""", timeout=60)
+    expect(float(out) < 5, f"20 fetches took {out} s")
