@@ -151,6 +151,12 @@ static bool send_output(struct client *client)
 	return true;
 }
 
+void client_send_early(struct client *client)
+{
+	if (client->out_end - client->out_at >= CLIENT_OUT_EARLY)
+		send_output(client);
+}
+
 bool client_flush(struct client *client)
 {
 	bool more;

@@ -37,6 +37,11 @@ enum client_state {
 
 #define CLIENT_IN_SIZE (16 << 10)
 #define CLIENT_OUT_LIMIT (256 << 10) /* of an answer that is not taken: then libcurl is paused */
+/*
+ * An answer goes on in pieces of about this size, which is what libcurl hands out at most: they come
+ * from and go to memory that the cache still has, and the client reads while the server writes.
+ */
+#define CLIENT_OUT_EARLY (16 << 10)
 
 struct client {
 	struct client *next, *prev;
@@ -85,6 +90,12 @@ void client_fail(struct client *client, int status, const char *why);
 
 /** client_put() - add to the output; sent by client_flush().  Return: 0, or -ENOMEM. */
 int client_put(struct client *client, const void *data, size_t size);
+
+/**
+ * client_send_early() - send what goes where that is worth a call.  Where it fails nothing happens:
+ * client_flush() meets the same error, and may free the client.
+ */
+void client_send_early(struct client *client);
 
 /** client_flush() - send what goes.  Return: false: the client is gone, and freed. */
 bool client_flush(struct client *client);

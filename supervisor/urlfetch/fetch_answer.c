@@ -191,6 +191,7 @@ size_t fetch_on_body(char *data, size_t one, size_t size, void *context)
 		fetch_refuse(fetch, 502, "the answer is larger than 32 MB");
 	/* Called from curl_easy_pause(3) an error does not end the transfer: it is kept for fetch_done(). */
 	fetch->broken |= fetch->in_read > RULES_IN_MAX || put_body(fetch->client, data, size) < 0;
+	client_send_early(fetch->client);
 	return fetch->broken ? 0 : size;
 }
 
