@@ -24,6 +24,7 @@
 #define LINGER_NS (2 * SECOND_NS)
 #define ACCEPT_AGAIN_NS (SECOND_NS / 10)
 #define ERROR_MAX 1024
+#define OUT_KEPT (64 << 10) /* of the output buffer, from one answer to the next */
 
 static void set_state(struct client *client, enum client_state state, uint64_t ns)
 {
@@ -84,8 +85,16 @@ void client_watch(struct client *client)
 
 int client_put(struct client *client, const void *data, size_t size)
 {
-	if (client->out_at == client->out_end)
+	size_t left = client->out_end - client->out_at;
+
+	/* What is sent makes room, but no more bytes are moved than were sent: each is moved once, on the average. */
+	if (left == 0) {
 		client->out_at = client->out_end = 0;
+	} else if (client->out_end + size > client->out_room && client->out_at >= left) {
+		memmove(client->out, client->out + client->out_at, left);
+		client->out_at = 0;
+		client->out_end = left;
+	}
 	if (client->out_end + size > client->out_room) {
 		size_t room = client->out_end + size + 4096;
 		char *grown = realloc(client->out, room);
@@ -123,6 +132,11 @@ static void finish_answer(struct client *client)
 		client->in_at = client->in_end = 0;
 		set_state(client, CLIENT_CLOSING, LINGER_NS);
 		return;
+	}
+	if (client->out_room > OUT_KEPT) {
+		free(client->out);
+		client->out = NULL;
+		client->out_at = client->out_end = client->out_room = 0;
 	}
 	client->answered = false;
 	reader_next(&client->reader);

@@ -164,3 +164,37 @@ Test(urlfetch_client, an_answer_that_ends_with_its_connection_and_is_not_taken_i
 	client_tick(client, 1);
 	cr_expect_eq(end_of_answer(), ECONNRESET);
 }
+
+Test(urlfetch_client, output_that_is_taken_makes_room_for_what_comes)
+{
+	static char data[16 << 10];
+
+	/* A client that always lags behind by as much. */
+	for (int i = 0; i < 8; i++)
+		cr_assert_eq(client_put(client, data, sizeof(data)), 0);
+	for (size_t i = 0; i < 2000; i++) {
+		data[0] = (char)i;
+		cr_assert_eq(client_put(client, data, sizeof(data)), 0);
+		client->out_at += sizeof(data);
+		cr_assert_eq(client->out_end - client->out_at, 8 * sizeof(data));
+		cr_assert(i < 8 || client->out[client->out_at] == (char)(i - 7), "%zu", i);
+	}
+	cr_expect_leq(client->out_room, 3 * 8 * sizeof(data));
+}
+
+Test(urlfetch_client, memory_of_a_large_answer_is_not_kept_for_the_next)
+{
+	static char data[200 << 10];
+
+	for (int i = 0; i < 2; i++) {
+		client->reader.state = READER_DONE;
+		client->reader.request.keep_alive = true;
+		cr_assert_eq(client_put(client, data, i ? 100 : sizeof(data)), 0);
+		client_done(client);
+		while (client->state == CLIENT_ANSWERED) {
+			cr_assert(client_flush(client));
+			recv(peer, data, sizeof(data), MSG_DONTWAIT);
+		}
+		cr_expect_leq(client->out_room, 64UL << 10);
+	}
+}
