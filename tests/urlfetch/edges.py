@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 
-from world import ECHO, NGINX, PUBLIC, TLS, expect, find
+from world import ECHO, NGINX, PUBLIC, TLS, expect, find, until
 
 
 class Server:
@@ -109,6 +109,20 @@ def client(world, code, **keywords):
     return process, max(find("gae-urlfetch"))
 
 
+def parent(pid):
+    """Of gae-urlfetch it is the supervisor."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        return int(f.read().rsplit(")", 1)[1].split()[1])
+
+
+def is_stopped(pid):
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/stat", encoding="ascii") as f:
+            if f.read().rsplit(")", 1)[1].split()[0] != "T":
+                return False
+    return True
+
+
 def test_without_descriptors_it_waits_for_one(world):
     process, pid = client(world, WAIT_AND_FETCH)
     _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
@@ -144,7 +158,7 @@ print("served")
 
 def test_a_supervisor_that_was_silent_is_heard_again(world):
     """One fetch fails when no answer comes in time; the late answer is nobody's, and the next fetch is as ever."""
-    process, _ = client(world, f"""
+    process, gateway = client(world, f"""
 ss = [connect() for i in range(3)]
 def fetch(s, port, path):
     s.sendall(b"GET http://good.test:%d%s HTTP/1.1\\r\\nHost: good.test:%d\\r\\nConnection: close\\r\\n\\r\\n" % (port, path, port))
@@ -155,9 +169,10 @@ sys.stdin.readline(); print(fetch(ss[1], {ECHO}, b"/"), flush=True)
 sys.stdin.readline(); print(fetch(ss[2], {ECHO}, b"/"), flush=True)
 print(urllib.request.urlopen("http://good.test:{NGINX}/small").read() == b"small\\n", flush=True)
 """)
-    supervisor = max(find("gae-supervisor"))
+    supervisor = parent(gateway)
     os.kill(supervisor, signal.SIGSTOP)
     try:
+        until(lambda: is_stopped(supervisor), 10, "the supervisor stops")
         go(process)
         got = process.stdout.readline()
         expect(got == "503\n", f"while it is silent: {got}")
