@@ -87,7 +87,11 @@ static ssize_t join_records(const uint8_t *bytes, size_t size, uint8_t out[HELLO
 
 static int read_name(struct view name, char *out)
 {
-	if (name.bad || name.left == 0 || name.left >= HELLO_NAME_MAX)
+	/* RFC 6066 knows none, clients do: a dot at the end says nothing. */
+	if (!name.bad && name.left > 1 && name.at[name.left - 1] == '.')
+		name.left--;
+	if (name.bad || name.left == 0 || name.left >= HELLO_NAME_MAX ||
+	    name.at[name.left - 1] == '.')
 		return -EPROTO;
 	for (size_t i = 0; i < name.left; i++) {
 		char c = (char)name.at[i];

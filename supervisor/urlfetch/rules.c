@@ -43,13 +43,18 @@ static bool is_in(char c, const char *set)
 	return c && strchr(set, c);
 }
 
-/* RFC 3986's reg-name without escapes, and an address in brackets without a zone. */
+/*
+ * RFC 3986's reg-name without escapes, and an address in brackets without a zone.  A dot at its end
+ * (RFC 1034, 3.1) is taken off: rules, certificates and TLS name the host without it.
+ */
 static int read_host(const char *text, size_t size, struct rules_url *out, const char **why)
 {
 	static const char name_set[] = "abcdefghijklmnopqrstuvwxyz0123456789-._";
 	static const char address_set[] = "abcdef0123456789:.";
 
-	if (size == 0 || size >= RULES_HOST_MAX)
+	if (!out->bracketed && size > 1 && text[size - 1] == '.')
+		size--;
+	if (size == 0 || size >= RULES_HOST_MAX || text[size - 1] == '.')
 		return refuse(why, BAD_REQUEST, "no host, or one that is too long");
 	for (size_t i = 0; i < size; i++) {
 		out->host[i] = to_lower(text[i]);

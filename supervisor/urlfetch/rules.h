@@ -25,7 +25,7 @@ struct rules_url {
 	bool https;
 	bool bracketed; /* .host is an IPv6 address */
 	uint16_t port;
-	char host[RULES_HOST_MAX]; /* lower case, without brackets */
+	char host[RULES_HOST_MAX]; /* lower case, without brackets, and without a dot at its end */
 	const char *path;          /* inside the URL: from '/' or '?'; "" where there is none */
 	size_t path_size;
 };

@@ -127,3 +127,12 @@ Test(urlfetch_hello, lengths_that_lie_are_refused)
 	put(23, 1), put(0x0303, 2), put(1, 2), put(0, 1);
 	cr_expect_eq(hello_read(bytes, size, name), -EPROTO);
 }
+
+Test(urlfetch_hello, a_dot_at_the_end_of_the_name_says_nothing)
+{
+	make("example.com.", 1, 0);
+	cr_assert_eq(hello_read(bytes, size, name), 1);
+	cr_expect_str_eq(name, "example.com");
+	make(".", 1, 0);
+	cr_expect_eq(hello_read(bytes, size, name), -EPROTO);
+}

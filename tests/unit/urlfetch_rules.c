@@ -53,6 +53,19 @@ Test(urlfetch_rules, urls_come_out_in_normal_form)
 	cr_expect_str_eq(written("http://example.com?q"), "http://example.com/?q");
 	cr_expect_str_eq(written("http://[2001:DB8::1]:8080/x"), "http://[2001:db8::1]:8080/x");
 	cr_expect_str_eq(written("http://a/../%2e%2e/@x:y"), "http://a/../%2e%2e/@x:y");
+	cr_expect_str_eq(written("http://example.com.:8080/x."), "http://example.com:8080/x.");
+}
+
+Test(urlfetch_rules, of_dots_at_the_end_of_a_host_one_is_taken_off)
+{
+	char host[RULES_HOST_MAX + 16];
+
+	cr_expect_neq(read_url("http://./"), 0);
+	cr_expect_neq(read_url("http://a../"), 0); /* read again it would be another */
+	cr_expect_neq(read_url("http://[::1.]./"), 0);
+	snprintf(host, sizeof(host), "http://%0*d./", RULES_HOST_MAX - 1, 0);
+	cr_expect_eq(read_url(host), 0, "%s", why);
+	cr_expect_eq(strlen(url.host), RULES_HOST_MAX - 1UL);
 }
 
 Test(urlfetch_rules, urls_that_could_be_read_in_two_ways_are_refused)

@@ -208,3 +208,12 @@ for i in range(20):
 print(time.monotonic() - begun)
 """, timeout=60)
     expect(float(out) < 5, f"20 fetches took {out} s")
+
+
+def test_a_dot_at_the_end_of_a_host_says_nothing(world):
+    code, body, _ = world.curl(f"http://good.test.:{NGINX}/small")
+    expect((code, body) == (200, "small\n"), f"{code} {body}")
+    code, body, err = world.curl(f"https://good.test.:{TLS}/small")
+    expect((code, body) == (200, "small\n"), f"{code} {body} {err}")
+    code, body, _ = world.curl(f"http://inner.test.:{NGINX}/small")
+    expect(code == 403 and "10.0.0.0/8" in body, f"{code} {body}")
