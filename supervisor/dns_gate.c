@@ -85,7 +85,7 @@ static enum dns_verdict judge(const struct dns_gate *gate, struct request *req,
 {
 	const struct plan *plan = gate->plan;
 
-	if (plan->reverse_dns.word == REVERSE_DNS_DENY && dns_question_is_reverse(question))
+	if (plan->reverse_dns.word == REVERSE_DNS_DENY && dns_name_is_reverse(question->name))
 		return refuse(req, plan->reverse_dns.loc, "no reverse look-ups", question);
 	if (plan->dns.word != DNS_WORD_LISTED_ONLY)
 		return DNS_PASSES;

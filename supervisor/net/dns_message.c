@@ -162,10 +162,9 @@ bool dns_name_is_below(const char *name, const char *zone)
 	       memcmp(name + size - zone_size, zone, zone_size) == 0;
 }
 
-bool dns_question_is_reverse(const struct dns_question *question)
+bool dns_name_is_reverse(const char *name)
 {
-	return dns_name_is_below(question->name, "in-addr.arpa") ||
-	       dns_name_is_below(question->name, "ip6.arpa");
+	return dns_name_is_below(name, "in-addr.arpa") || dns_name_is_below(name, "ip6.arpa");
 }
 
 void dns_question_nowhere(uint16_t id, void *out)

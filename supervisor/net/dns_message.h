@@ -47,11 +47,11 @@ int dns_question_parse(const void *message, size_t size, struct dns_question *qu
 /** dns_question_asks_address() - is its type one whose answer leads to addresses? */
 bool dns_question_asks_address(const struct dns_question *question);
 
-/** dns_question_is_reverse() - does it ask for what belongs to an address (below in-addr.arpa or ip6.arpa)? */
-bool dns_question_is_reverse(const struct dns_question *question);
-
 /** dns_name_is_below() - is @name below @zone, by whole labels?  Both lower case; @zone itself is not. */
 bool dns_name_is_below(const char *name, const char *zone);
+
+/** dns_name_is_reverse() - does @name stand for an address (below in-addr.arpa or ip6.arpa)?  Lower case. */
+bool dns_name_is_reverse(const char *name);
 
 #define DNS_NOWHERE_SIZE 25
 /**

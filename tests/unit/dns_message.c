@@ -41,7 +41,7 @@ Test(dns_message, reads_a_question)
 	cr_expect_eq(q.class, DNS_CLASS_IN);
 	cr_expect(q.plain);
 	cr_expect(dns_question_asks_address(&q));
-	cr_expect_not(dns_question_is_reverse(&q));
+	cr_expect_not(dns_name_is_reverse(q.name));
 }
 
 Test(dns_message, mixed_case_is_read_as_lower_case)
@@ -279,11 +279,11 @@ Test(dns_message, below_goes_by_whole_labels)
 	cr_expect_not(dns_name_is_below("notexample.com", "example.com"));
 	cr_expect_not(dns_name_is_below(".example.com", "example.com.x"));
 	cr_expect_not(dns_name_is_below("com", "example.com"));
-	cr_expect(dns_question_is_reverse(&q));
+	cr_expect(dns_name_is_reverse(q.name));
 	strcpy(q.name, "8.b.d.0.1.0.0.2.ip6.arpa");
-	cr_expect(dns_question_is_reverse(&q));
+	cr_expect(dns_name_is_reverse(q.name));
 	strcpy(q.name, "xip6.arpa");
-	cr_expect_not(dns_question_is_reverse(&q));
+	cr_expect_not(dns_name_is_reverse(q.name));
 }
 
 Test(dns_message, the_question_that_leads_nowhere_is_a_question)

@@ -124,6 +124,14 @@ def test_names_below_a_wildcard_and_no_others(world):
             expect(heard, f"without \"listed-only\": {code} {body}")
 
 
+def test_names_of_addresses_are_not_looked_up_where_the_policy_says_so(world):
+    for host in ("1.113.0.203.in-addr.arpa", "1.0.8.b.d.0.1.0.0.2.ip6.arpa", "1.IN-ADDR.ARPA"):
+        code, body, err = world.curl(f"http://{host}:{NGINX}/", policy=POLICY + "reverse-dns deny\n", options=("-v",))
+        expect(code == 403 and "reverse-dns deny" in body and "reverse-dns deny" in err, f"{host}: {code} {body} {err}")
+        code, body, _ = world.curl(f"http://{host}:{NGINX}/")
+        expect(code == 502, f"{host} allowed: {code} {body}")
+
+
 def gateway_port(world, **keywords):
     """Starts a program that waits, and fetches on a word; the port of its gateway."""
     process = world.start("sh", "-c", f"echo $http_proxy; read word; curl -sS {SMALL}; exec cat", **keywords)
