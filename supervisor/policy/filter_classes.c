@@ -48,6 +48,7 @@ struct content {
 
 /* Place of the value in .equals, and a bit for each of .tests. */
 typedef uint64_t class_id;
+#define NO_CLASS UINT64_MAX
 
 struct seen {
 	unsigned int round; /* of whose row; another one: the place is free */
@@ -59,6 +60,9 @@ struct filter_classes {
 	unsigned int asked[ASKED_MAX];
 	size_t n_asked;
 	bool regular;
+	class_id base[ASKED_MAX]; /* of the call that others differ from in one word */
+	class_id last;            /* of that word, in the call asked for last; NO_CLASS: none */
+	unsigned int last_place;  /* of that word in .asked */
 	unsigned int round;
 	size_t n_seen;
 	struct seen seen[SEEN_SIZE];
@@ -327,17 +331,51 @@ static bool see(struct filter_classes *classes, const class_id ids[ASKED_MAX])
 	return true;
 }
 
-bool filter_classes_is_new(struct filter_classes *classes, const uint64_t args[6])
+static void classify_all(const struct filter_classes *classes, const uint64_t args[6],
+			 class_id ids[ASKED_MAX])
 {
-	class_id ids[ASKED_MAX];
-
-	if (!classes->regular)
-		return true;
 	for (size_t i = 0; i < classes->n_asked; i++) {
 		unsigned int word = classes->asked[i];
 
 		ids[i] = classify(&classes->words[word],
 				  (uint32_t)(args[word / 2] >> (word & 1 ? 32 : 0)));
 	}
+}
+
+bool filter_classes_is_new(struct filter_classes *classes, const uint64_t args[6])
+{
+	class_id ids[ASKED_MAX];
+
+	if (!classes->regular)
+		return true;
+	classify_all(classes, args, ids);
+	return see(classes, ids);
+}
+
+void filter_classes_set_base(struct filter_classes *classes, const uint64_t args[6])
+{
+	classes->last = NO_CLASS;
+	if (classes->regular)
+		classify_all(classes, args, classes->base);
+}
+
+bool filter_classes_is_new_low(struct filter_classes *classes, unsigned int arg, uint32_t low)
+{
+	class_id ids[ASKED_MAX], id;
+	unsigned int place = 0;
+
+	if (!classes->regular)
+		return true;
+	while (place < classes->n_asked && classes->asked[place] != 2 * arg)
+		place++;
+	if (place == classes->n_asked)
+		return see(classes, classes->base);
+	id = classify(&classes->words[2 * arg], low);
+	if (id == classes->last && place == classes->last_place)
+		return false;
+	classes->last = id;
+	classes->last_place = place;
+	memcpy(ids, classes->base, sizeof(ids));
+	ids[place] = id;
 	return see(classes, ids);
 }

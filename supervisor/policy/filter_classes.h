@@ -30,4 +30,10 @@ bool filter_classes_begin(struct filter_classes *classes, const struct sock_fpro
 /** filter_classes_is_new() - false: a call like it was asked for since filter_classes_begin(). */
 bool filter_classes_is_new(struct filter_classes *classes, const uint64_t args[6]);
 
+/** filter_classes_set_base() - @args: what filter_classes_is_new_low() goes by from now on. */
+void filter_classes_set_base(struct filter_classes *classes, const uint64_t args[6]);
+
+/** filter_classes_is_new_low() - as filter_classes_is_new() for the base with @low in the low half of @arg. */
+bool filter_classes_is_new_low(struct filter_classes *classes, unsigned int arg, uint32_t low);
+
 #endif

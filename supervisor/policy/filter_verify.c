@@ -20,6 +20,8 @@ struct verifier {
 	const struct filter_spec *spec;
 	const struct sock_fprog *program;
 	struct filter_classes *classes; /* of the row that is checked */
+	uint64_t (*foreign)[6];         /* see gather_foreign() */
+	size_t n_foreign;
 	struct seccomp_data *bad;
 	int checked; /* calls of the table */
 	int error;
@@ -141,15 +143,20 @@ static void clause_args(const struct filter_clause *clause, uint64_t fill, uint6
 		satisfy(&clause->conds[i], &args[clause->conds[i].arg]);
 }
 
-/* Arguments of the clause but for the low half of one. */
+/* The base of the classes but for the low half of one argument. */
 static void check_low(struct verifier *v, const struct filter_row *row, const uint64_t base[6],
 		      uint8_t arg, uint32_t low)
 {
 	uint64_t args[6];
 
+	if (v->error)
+		return;
+	v->checked++;
+	if (!filter_classes_is_new_low(v->classes, arg, low))
+		return;
 	memcpy(args, base, sizeof(args));
 	set_low(&args[arg], low);
-	check_call(v, row, args);
+	run_call(v, (uint32_t)row->nr, args);
 }
 
 static void check_near_value(struct verifier *v, const struct filter_row *row,
@@ -198,6 +205,7 @@ static void check_clause(struct verifier *v, const struct filter_row *row,
 		const struct filter_cond *cond = &clause->conds[i];
 
 		clause_args(clause, i & 1 ? UINT64_MAX : 0, args);
+		filter_classes_set_base(v->classes, args);
 		if (cond->op == FILTER_EQ32 || cond->op == FILTER_GE32)
 			check_near_value(v, row, args, cond);
 		else
@@ -295,20 +303,28 @@ static void check_strays(struct verifier *v, size_t index)
 
 #define FOREIGN_MAX 4
 
-/* Arguments that other calls refuse: a jump out of the row into theirs shows. */
-static void check_foreign(struct verifier *v, size_t index)
+/* Arguments that calls refuse, of all rows. */
+static int gather_foreign(struct verifier *v)
 {
 	const struct filter_spec *spec = v->spec;
-	uint64_t args[6];
 
+	v->foreign = calloc(FOREIGN_MAX * (spec->n_rows + 1), sizeof(*v->foreign));
+	if (!v->foreign)
+		return -ENOMEM;
 	for (size_t i = 0; i < spec->n_rows; i++) {
 		const struct filter_row *row = &spec->rows[i];
 
-		for (size_t c = 0; c + 1 < row->n_clauses && c < FOREIGN_MAX; c++) {
-			clause_args(&row->clauses[c], 0, args);
-			check_call(v, &spec->rows[index], args);
-		}
+		for (size_t c = 0; c + 1 < row->n_clauses && c < FOREIGN_MAX; c++)
+			clause_args(&row->clauses[c], 0, v->foreign[v->n_foreign++]);
 	}
+	return 0;
+}
+
+/* Arguments that other calls refuse: a jump out of the row into theirs shows. */
+static void check_foreign(struct verifier *v, const struct filter_row *row)
+{
+	for (size_t i = 0; i < v->n_foreign; i++)
+		check_call(v, row, v->foreign[i]);
 }
 
 static void check_extremes(struct verifier *v, const struct filter_row *row)
@@ -332,7 +348,7 @@ static void check_row(struct verifier *v, size_t index)
 	if (row->n_clauses > 1) {
 		check_extremes(v, row);
 		check_strays(v, index);
-		check_foreign(v, index);
+		check_foreign(v, row);
 	}
 }
 
@@ -346,12 +362,14 @@ int filter_verify(const struct filter_spec *spec, const struct sock_fprog *progr
 	if (bpf_check(program))
 		return -EFAULT;
 	v.classes = filter_classes_new();
-	if (!v.classes)
-		return -ENOMEM;
-	check_numbers(&v);
-	check_arches(&v);
+	v.error = v.classes ? gather_foreign(&v) : -ENOMEM;
+	if (!v.error) {
+		check_numbers(&v);
+		check_arches(&v);
+	}
 	for (size_t i = 0; i < spec->n_rows && !v.error; i++)
 		check_row(&v, i);
+	free(v.foreign);
 	filter_classes_free(v.classes);
 	return v.error ? v.error : v.checked;
 }

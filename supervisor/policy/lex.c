@@ -32,6 +32,19 @@ static int check_character(const unsigned char *s, size_t length, uint32_t line,
 	return fail(error, line, col, text);
 }
 
+/* Eight bytes at @s that are all printable ASCII, as nearly everything is. */
+static bool are_plain(const unsigned char *s)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+	uint64_t word, below_space, is_delete;
+
+	memcpy(&word, s, sizeof(word));
+	/* The top bit of a byte stays clear where it is 0x20 or more, and where it is not 0x7f. */
+	below_space = ~((word & ~tops) + ones * (0x80 - 0x20));
+	is_delete = (word & ~tops) + ones;
+	return !((word | below_space | is_delete) & tops);
+}
+
 int lex_check(const char *text, size_t size, struct lex_error *error)
 {
 	const unsigned char *bytes = (const unsigned char *)text;
@@ -39,6 +52,10 @@ int lex_check(const char *text, size_t size, struct lex_error *error)
 	uint32_t line = 1;
 
 	for (size_t pos = 0; pos < size; pos += step) {
+		step = sizeof(uint64_t);
+		if (size - pos >= step && pos - start + step <= POLICY_LINE_MAX &&
+		    are_plain(bytes + pos))
+			continue;
 		step = utf8_length(bytes + pos, size - pos);
 		if (!step)
 			return fail(error, line, pos - start + 1, "bytes that are not UTF-8");

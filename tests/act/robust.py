@@ -11,7 +11,7 @@ import time
 from hostile import open_files, picture
 from matrix import Fault, needs_strace
 from signals import acceptor
-from world import ALLOW_ALL, SILENT, Skip, expect, program, until
+from world import ALLOW_ALL, GAE_RUN, SILENT, Skip, expect, program, until
 
 POLICY = ALLOW_ALL.replace("allow tcp", "deny tcp,udp to 127.0.0.2\nallow tcp", 1)
 # A handle (pidfd) of each thread that called lately stays with each crew thread: 64 slots each.
@@ -331,6 +331,16 @@ def own_filter(world):
     expect(process.poll() is None, "the supervisor lives")
 
 
+def preloaded_library(world):
+    """What LD_PRELOAD names is loaded into the program alone, where gae-run and its supervisor are linked whole."""
+    with open(GAE_RUN, "rb") as f:
+        if b"/lib64/ld-linux" in f.read():
+            raise Skip("built with shared libraries")
+    out = world.fenced(world.policy(), "sh", "-c", "echo runs", env={**os.environ, "LD_PRELOAD": "/no/such/library"})
+    expect(out.stdout == "runs\n", out.stdout + out.stderr)
+    expect(out.stderr.count("/no/such/library") == 1, out.stderr)
+
+
 def tests():
     yield "robust: a flood from 64 threads", flood
     yield "robust: numbers for 64 threads", numbers_of_threads
@@ -347,3 +357,4 @@ def tests():
     yield "robust: a soak", soak
     yield "robust: news lost unseen", news_lost_unseen
     yield "robust: the supervisor's own filter", own_filter
+    yield "robust: a library to be preloaded", preloaded_library
