@@ -173,6 +173,7 @@ def forgotten_policy(world):
     front = os.path.join(world.path("shared"), "gae-run")
     made = world.native("make", "-s", "-C", TOP, "STATIC=", f"BUILD={world.path('shared')}", front)
     expect(made.returncode == 0, made.stdout + made.stderr)
+    os.symlink(os.path.join(os.path.dirname(GAE_RUN), "gae-supervisor"), os.path.join(world.path("shared"), "gae-supervisor"))
     result = world.native("env", f"LD_PRELOAD={library}", front, "--policy", world.policy(POLICY), "echo", "started")
     expect(result.returncode == 125 and "started" not in result.stdout, f"{result.returncode} {result.stdout}")
     expect("Cannot allocate memory" in result.stderr, result.stderr)
