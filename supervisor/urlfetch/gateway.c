@@ -307,8 +307,8 @@ void gateway_run(struct gateway *gateway)
 
 	while (!gateway->channel.over) {
 		uint64_t now = clock_now_ns();
-		bool room = gateway->n_clients < gateway->clients_max &&
-			    now >= gateway->accept_at_ns;
+		bool room =
+		    gateway->n_clients < gateway->clients_max && now >= gateway->accept_at_ns;
 		int n;
 
 		gateway_watch(gateway, &gateway->listener, room ? EPOLLIN : 0);

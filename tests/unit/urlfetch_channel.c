@@ -39,8 +39,8 @@ Test(urlfetch_channel, without_the_question_who_a_client_is_nothing_starts)
 	int free_one = dup(0);
 
 	close(free_one);
-	cr_assert_eq(
-	    setrlimit(RLIMIT_NOFILE, &(struct rlimit){(rlim_t)free_one, (rlim_t)free_one}), 0);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){(rlim_t)free_one, (rlim_t)free_one}),
+		     0);
 	cr_expect_lt(channel_init(&channel, channel.fd, listener), 0);
 }
 
