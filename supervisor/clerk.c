@@ -50,6 +50,8 @@ struct clerk {
 	pthread_mutex_t lock;
 	pthread_cond_t done;
 	uint64_t wanted, written; /* flushes asked for, flushes finished; under the lock */
+	bool
+	    clear; /* the thread is up, and has nothing in hand that is not in the ledger; under the lock */
 
 	/* The thread's own. */
 	struct ledger *ledger;
@@ -107,13 +109,18 @@ static void fill_row(struct batch *batch, size_t i)
 					     .usage = flow->usage};
 }
 
+static bool has_batch(const struct clerk *clerk)
+{
+	return clerk->batch->batch.n_rows > 0 || clerk->batch->batch.lost > 0;
+}
+
 /* Return: whether there is anything to write. */
 static bool take_batch(struct clerk *clerk)
 {
 	struct batch *batch = clerk->batch;
 	size_t n;
 
-	if (batch->batch.n_rows > 0 || batch->batch.lost > 0)
+	if (has_batch(clerk))
 		return true;
 	if (!account_unwritten(clerk->sup->account))
 		return false;
@@ -256,6 +263,9 @@ static void *clerk_main(void *argument)
 
 	if (clerk->config.status)
 		open_status(clerk);
+	pthread_mutex_lock(&clerk->lock);
+	clerk->clear = true;
+	pthread_mutex_unlock(&clerk->lock);
 	for (;;) {
 		uint64_t now, wanted;
 		bool asked;
@@ -265,6 +275,7 @@ static void *clerk_main(void *argument)
 		pthread_mutex_lock(&clerk->lock);
 		wanted = clerk->wanted;
 		asked = wanted != clerk->written;
+		clerk->clear = false;
 		pthread_mutex_unlock(&clerk->lock);
 		/* Who asked has looked by itself. */
 		if (!asked && (now >= clerk->flush_ns || now >= clerk->metrics_ns))
@@ -275,6 +286,7 @@ static void *clerk_main(void *argument)
 			write_metrics(clerk);
 		pthread_mutex_lock(&clerk->lock);
 		clerk->written = wanted;
+		clerk->clear = !has_batch(clerk);
 		pthread_cond_broadcast(&clerk->done);
 		pthread_mutex_unlock(&clerk->lock);
 	}
@@ -337,6 +349,11 @@ bool clerk_flush(struct clerk *clerk, int ms)
 		until.tv_nsec -= 1000000000L;
 	}
 	pthread_mutex_lock(&clerk->lock);
+	/* A program that was never on the network has nothing to be written: no need to wake the thread. */
+	if (clerk->clear && !clerk->config.metrics && !account_unwritten(clerk->sup->account)) {
+		pthread_mutex_unlock(&clerk->lock);
+		return true;
+	}
 	mine = ++clerk->wanted;
 	if (write(clerk->wake, &one, sizeof(one)) < 0)
 		log_debug("the clerk was woken already");
