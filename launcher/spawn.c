@@ -34,9 +34,12 @@
  * lingers for the daemons that the program left.
  *
  * Signals to the group before the stage exists reach the front alone, where they
- * stay pending.  So the supervisor-to-be waits: it sends the stage's pid, the
- * front copies what is pending to the stage, where all is blocked until its
- * exec and a standard signal is pending once at most, and then lets go.
+ * stay pending.  So the stage waits: it sends its pid, the front copies what is
+ * pending to the stage, where all is blocked until its exec and a standard signal
+ * is pending once at most, and then lets go.  The supervisor does not wait for
+ * that, for its start is the longest; of the socket that it shares with the stage
+ * until then it reads nothing before the stage is ready, but it may say on it that
+ * it has failed.
  */
 #define OWN_FD_MIN 64
 
@@ -242,14 +245,10 @@ static _Noreturn void spawn_become_supervisor(const struct plan *plan, pid_t chi
 {
 	char **words = spawn_supervisor_words(plan, child);
 	sigset_t none;
-	char go;
 
 	setpgid(0, 0);
 	fd_close(&(int){plan->control[0]});
 	fd_close(&(int){plan->stage[0]});
-	if (send(plan->control[1], &child, sizeof(child), MSG_NOSIGNAL) < 0 ||
-	    recv(plan->control[1], &go, sizeof(go), 0) != sizeof(go))
-		_exit(125);
 	/* Kept over the exec: a supervisor does not outlive its guard. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	spawn_release_stdio(true);
@@ -266,6 +265,17 @@ static _Noreturn void spawn_become_supervisor(const struct plan *plan, pid_t chi
 	_exit(125);
 }
 
+/* The stage's side of what the comment on top says. */
+static void spawn_meet_front(int control)
+{
+	pid_t self = getpid();
+	char go;
+
+	if (send(control, &self, sizeof(self), MSG_NOSIGNAL) < 0 ||
+	    recv(control, &go, sizeof(go), 0) != sizeof(go))
+		_exit(125);
+}
+
 static _Noreturn void spawn_become_stage(const struct plan *plan)
 {
 	struct stage stage = {.options = plan->options,
@@ -277,8 +287,9 @@ static _Noreturn void spawn_become_stage(const struct plan *plan)
 
 	/* The other ends, so that end of file means what it says. */
 	close(plan->control[0]);
-	close(plan->control[1]);
 	close(plan->stage[1]);
+	spawn_meet_front(plan->control[1]);
+	close(plan->control[1]);
 	stage_run(&stage);
 }
 
@@ -317,7 +328,9 @@ static int spawn_meet_stage(const struct plan *plan, struct spawned *out)
 {
 	sigset_t pending;
 
-	if (recv(plan->control[0], &out->program, sizeof(out->program), 0) != sizeof(out->program))
+	/* Another length: the supervisor's message that it has failed, and has said why. */
+	if (recv(plan->control[0], &out->program, sizeof(out->program), MSG_TRUNC) !=
+	    sizeof(out->program))
 		return -ECHILD;
 	setpgid(out->guard, out->guard);
 	sigpending(&pending);

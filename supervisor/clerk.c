@@ -64,6 +64,7 @@ struct clerk {
 	struct order order; /* the newest; under the lock, as are: */
 	uint64_t obeyed;    /* number of the newest that was carried out */
 	bool complete;      /* ... and that left nothing unwritten */
+	bool clear;         /* the thread is up, has nothing in hand and no ledger open */
 
 	/* The thread's own. */
 	struct ledger *ledger;
@@ -122,13 +123,18 @@ static void fill_row(struct batch *batch, size_t i)
 					     .usage = flow->usage};
 }
 
+static bool has_batch(const struct clerk *clerk)
+{
+	return clerk->batch->batch.n_rows > 0 || clerk->batch->batch.lost > 0;
+}
+
 /* Return: whether there is anything to write. */
 static bool take_batch(struct clerk *clerk)
 {
 	struct batch *batch = clerk->batch;
 	size_t n;
 
-	if (batch->batch.n_rows > 0 || batch->batch.lost > 0)
+	if (has_batch(clerk))
 		return true;
 	if (!account_unwritten(clerk->sup->account))
 		return false;
@@ -331,12 +337,16 @@ static void wait_for_work(struct clerk *clerk)
 		count = 0;
 }
 
+/* @order: what was carried out; NULL: nothing had been asked for. */
 static void report_back(struct clerk *clerk, const struct order *order, bool complete)
 {
 	pthread_mutex_lock(&clerk->lock);
-	clerk->obeyed = order->number;
-	clerk->complete = complete;
-	pthread_cond_broadcast(&clerk->done);
+	clerk->clear = !has_batch(clerk) && !clerk->ledger;
+	if (order) {
+		clerk->obeyed = order->number;
+		clerk->complete = complete;
+		pthread_cond_broadcast(&clerk->done);
+	}
 	pthread_mutex_unlock(&clerk->lock);
 }
 
@@ -346,6 +356,9 @@ static void *clerk_main(void *argument)
 
 	if (clerk->config.status)
 		open_status(clerk);
+	pthread_mutex_lock(&clerk->lock);
+	clerk->clear = true;
+	pthread_mutex_unlock(&clerk->lock);
 	for (;;) {
 		struct order order;
 		bool asked, complete = false;
@@ -356,6 +369,7 @@ static void *clerk_main(void *argument)
 		pthread_mutex_lock(&clerk->lock);
 		order = clerk->order;
 		asked = order.number != clerk->obeyed;
+		clerk->clear = false;
 		pthread_mutex_unlock(&clerk->lock);
 		if (!asked)
 			order = (struct order){.until_ns = now + (uint64_t)TRY_MS * 1000000u};
@@ -366,8 +380,7 @@ static void *clerk_main(void *argument)
 			complete = flush(clerk, &order);
 		if (clerk->config.metrics && (asked || now >= clerk->metrics_ns))
 			write_metrics(clerk);
-		if (asked)
-			report_back(clerk, &order, complete);
+		report_back(clerk, asked ? &order : NULL, complete);
 	}
 	return NULL;
 }
@@ -425,6 +438,12 @@ static bool command(struct clerk *clerk, int ms, bool last, bool *complete)
 	int rc = 0;
 
 	pthread_mutex_lock(&clerk->lock);
+	/* A program that was never on the network has nothing to be written: no need to wake the thread. */
+	if (clerk->clear && !clerk->config.metrics && !account_unwritten(clerk->sup->account)) {
+		pthread_mutex_unlock(&clerk->lock);
+		*complete = true;
+		return true;
+	}
 	mine = clerk->order.number + 1;
 	clerk->order = (struct order){.number = mine, .until_ns = until_ns, .last = last};
 	if (write(clerk->wake, &one, sizeof(one)) < 0)

@@ -18,7 +18,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -39,7 +38,6 @@ struct crew_state {
 	atomic_int tid; /* of the request */
 	atomic_bool denied;
 	pid_t group; /* process of the denied request; the loop's own */
-	int thread;  /* kernel id of this thread, under the crew's lock */
 };
 
 struct crew {
@@ -178,8 +176,6 @@ static void *crew_main(void *argument)
 	struct crew *crew = state->worker.crew;
 
 	pthread_mutex_lock(&crew->lock);
-	state->thread = (int)syscall(SYS_gettid);
-	pthread_cond_broadcast(&crew->wake);
 	for (;;) {
 		struct op *op = take_job(crew);
 
@@ -241,10 +237,6 @@ int crew_start(struct crew *crew, unsigned int n)
 	pthread_mutex_lock(&crew->lock);
 	while (rc == 0 && crew->n < n)
 		rc = crew_add(crew);
-	/* Their thread ids go into the filter: wait until all have told them. */
-	for (unsigned int i = 0; rc == 0 && i < crew->n; i++)
-		while (!crew->states[i].thread)
-			pthread_cond_wait(&crew->wake, &crew->lock);
 	pthread_mutex_unlock(&crew->lock);
 	return rc;
 }

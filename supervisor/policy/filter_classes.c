@@ -19,10 +19,10 @@
  * or that does anything else, makes the row irregular.
  */
 #define WORDS_MAX 12 /* two of each argument */
-#define EQUALS_MAX 1024
-#define TESTS_MAX 32
+#define EQUALS_MAX 1023
+#define TESTS_MAX 22
 #define ASKED_MAX 6 /* words of one row that anything is asked of */
-#define SEEN_SIZE 2048
+#define SEEN_SIZE 1024
 #define SEEN_MAX (SEEN_SIZE * 3 / 4)
 
 /* (word & mask) jump value, as in BPF. */
@@ -46,9 +46,10 @@ struct content {
 };
 #define NO_WORD UINT32_MAX
 
-/* Place of the value in .equals, and a bit for each of .tests. */
-typedef uint64_t class_id;
-#define NO_CLASS UINT64_MAX
+/* Place of the value in .equals (CLASS_PLACE), and a bit for each of .tests. */
+typedef uint32_t class_id;
+#define CLASS_PLACE 10
+#define NO_CLASS UINT32_MAX
 
 struct seen {
 	unsigned int round; /* of whose row; another one: the place is free */
@@ -293,10 +294,10 @@ static size_t place_of(const struct word_tests *word, uint32_t value)
 
 static class_id classify(const struct word_tests *word, uint32_t value)
 {
-	class_id id = place_of(word, value);
+	class_id id = (class_id)place_of(word, value);
 
 	for (size_t i = 0; i < word->n_tests; i++)
-		id |= (class_id)test_holds(&word->tests[i], value) << (32 + i);
+		id |= (class_id)test_holds(&word->tests[i], value) << (CLASS_PLACE + i);
 	return id;
 }
 
