@@ -6,7 +6,6 @@
 #include "notify.h"
 #include "request.h"
 #include "shared/base/clock.h"
-#include "shared/base/errname.h"
 #include "shared/base/log.h"
 #include "supervisor.h"
 #include "sys/dispatch.h"
@@ -93,19 +92,12 @@ static bool listener_is_over(int listener)
 	return poll(&watch, 1, 0) == 1 && (watch.revents & POLLHUP);
 }
 
+/* To be received, or received and without its answer (seccomp_notify_poll()). */
 static bool call_is_waiting(int listener)
 {
-	struct pollfd watch = {.fd = listener, .events = POLLIN};
+	struct pollfd watch = {.fd = listener, .events = POLLIN | POLLOUT};
 
 	return poll(&watch, 1, 0) != 0;
-}
-
-/* No call is ever answered again; our end is noticed and ends the program and all it started. */
-static _Noreturn void give_up(int error)
-{
-	log_error("the kernel does not hand out the program's calls (%s): giving up",
-		  errname(error));
-	_exit(125);
 }
 
 /*
@@ -119,7 +111,7 @@ static void bear_failure(int listener, int error, uint64_t *since)
 	bool waiting = call_is_waiting(listener);
 
 	if (waiting && *since && now - *since > CREW_DEAF_NS)
-		give_up(error);
+		notify_give_up("hand out the program's calls", error);
 	if (*since || (error != ENOENT && error != EINTR))
 		nanosleep(&moment, NULL);
 	if (!waiting)

@@ -405,6 +405,7 @@ static void grope(struct loop *loop, uint64_t now)
 	nanosleep(&moment, NULL);
 	empty_inbox(loop, now);
 	child_run(loop->child);
+	urlfetch_run(loop->sup->urlfetch);
 	keeper_ready(loop->sup->keeper);
 	if (poll(&listener, 1, 0) == 1 && (listener.revents & POLLHUP))
 		loop->listener_over = true;

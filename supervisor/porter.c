@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* #syscalls: faccessat2 getrandom eventfd2 fcntl socket shutdown openat linkat unlinkat fchmod */
+/* #syscalls: faccessat2 getrandom eventfd2 fcntl socket shutdown openat unlinkat fchmod */
 #include "porter.h"
 
 #include "account.h"
