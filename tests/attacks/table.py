@@ -305,6 +305,9 @@ ELSEWHERE = [
         "exits: changing bytes": (
             "a process changes the question between look and send", "natively the server hears both"),
         "exits: DNS over TCP": ("a connection to port 53, also by fast open", "with \"dns any\" it connects"),
+        "exits: other name servers": (
+            "the same to a server that is none of the system's", "natively it hears it, and a listed name under it"),
+        "exits: DNS over TLS": ("a connection to port 853", "with a rule that allows it it connects"),
         "exits: reverse look-ups": ("questions for names of addresses", "with \"reverse-dns allow\" there are answers"),
         "exits: out of the window": (
             "UDP sockets beyond the numbers where writes are looked at", "natively the server hears what they write")}),
