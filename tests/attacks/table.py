@@ -326,6 +326,8 @@ ELSEWHERE = [
         "fence: another process is not served": ("a process outside, and another instance", "the program is served"),
         "fence: the gateway is not the programs to touch": (
             "signal, memory, descriptors of the gateway", "the rows on signals and starving, natively"),
+        "fence: the gateway has no capabilities": (
+            "what a gateway that was taken over could do as root", "who starts it has them"),
         "fence: only that port is exempt": ("another port of the loopback", "without the rule it connects"),
         "fence: when the gateway dies its port is closed": (
             "the port of a gateway that was killed", "it connects before"),
