@@ -255,6 +255,8 @@ clean:
 MAN1 := $(sort $(wildcard launcher/*.1 supervisor/*.1 supervisor/*/*.1))
 MAN3 := $(sort $(wildcard supervisor/*/*.3))
 MAN5 := $(sort $(wildcard supervisor/policy/*.5))
+# Of each of these programs beside it: NAME.bash, NAME.zsh, NAME.fish.
+COMPLETIONS := $(sort $(wildcard launcher/*.bash supervisor/*/*.bash))
 # The pages name the default places.
 install-pages = set -e; for page in $(1); do \
 	sed -e 's|/usr/local/share|$(datadir)|g; s|/etc/gae-run|$(sysconfdir)/gae-run|g' "$$page" \
@@ -274,16 +276,18 @@ install: all
 	$(INSTALL) -m 644 supervisor/shared/gae_sockets.h $(DESTDIR)$(includedir)
 	$(INSTALL) -m 644 supervisor/handover/python/gae_sockets.py $(DESTDIR)$(datadir)/gae-run/python
 	$(INSTALL) -m 644 $(sort $(wildcard supervisor/handover/examples/*)) $(DESTDIR)$(datadir)/gae-run/examples
-	$(INSTALL) -D -m 644 launcher/completion.bash $(DESTDIR)$(datadir)/bash-completion/completions/gae-run
-	$(INSTALL) -D -m 644 launcher/completion.zsh $(DESTDIR)$(datadir)/zsh/site-functions/_gae-run
-	$(INSTALL) -D -m 644 launcher/completion.fish $(DESTDIR)$(datadir)/fish/vendor_completions.d/gae-run.fish
+	set -e; for file in $(basename $(COMPLETIONS)); do \
+		$(INSTALL) -D -m 644 $$file.bash $(DESTDIR)$(datadir)/bash-completion/completions/$${file##*/}; \
+		$(INSTALL) -D -m 644 $$file.zsh $(DESTDIR)$(datadir)/zsh/site-functions/_$${file##*/}; \
+		$(INSTALL) -D -m 644 $$file.fish $(DESTDIR)$(datadir)/fish/vendor_completions.d/$${file##*/}.fish; done
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(bindir)/,$(notdir $(PROGRAMS)))
 	rm -rf $(DESTDIR)$(datadir)/gae-run
 	rm -f $(DESTDIR)$(includedir)/gae_sockets.h $(addprefix $(DESTDIR)$(mandir)/man3/,$(notdir $(MAN3)))
-	rm -f $(DESTDIR)$(datadir)/bash-completion/completions/gae-run \
-		$(DESTDIR)$(datadir)/zsh/site-functions/_gae-run \
-		$(DESTDIR)$(datadir)/fish/vendor_completions.d/gae-run.fish
+	for name in $(notdir $(basename $(COMPLETIONS))); do \
+		rm -f $(DESTDIR)$(datadir)/bash-completion/completions/$$name \
+			$(DESTDIR)$(datadir)/zsh/site-functions/_$$name \
+			$(DESTDIR)$(datadir)/fish/vendor_completions.d/$$name.fish; done
 	rmdir --ignore-fail-on-non-empty $(DESTDIR)$(sysconfdir)/gae-run/policy.d && \
 		rmdir --ignore-fail-on-non-empty $(DESTDIR)$(sysconfdir)/gae-run || :
 	rm -f $(addprefix $(DESTDIR)$(mandir)/man1/,$(notdir $(MAN1))) $(addprefix $(DESTDIR)$(mandir)/man5/,$(notdir $(MAN5)))

@@ -238,7 +238,7 @@ static const struct option_row rows[] = {
     {'p', "policy", "FILE|DIR", "GAE_RUN_POLICY", ":", apply_policy,
      "policy to run under, instead of the installed one ('default'); repeatable"},
     {'a', "app", "NAME", "GAE_RUN_APP", NULL, apply_app,
-     "name of the application (default: the program's base name)"},
+     "name of the application (default: app.yaml's, else the program's base name)"},
     {'v', "verbose", NULL, "GAE_RUN_VERBOSE", NULL, apply_verbose,
      "print each decision on standard error; -vv: the log's details as well"},
     {'q', "quiet", NULL, "GAE_RUN_QUIET", NULL, apply_quiet, "print no warnings"},

@@ -305,6 +305,9 @@ ELSEWHERE = [
         "exits: changing bytes": (
             "a process changes the question between look and send", "natively the server hears both"),
         "exits: DNS over TCP": ("a connection to port 53, also by fast open", "with \"dns any\" it connects"),
+        "exits: other name servers": (
+            "the same to a server that is none of the system's", "natively it hears it, and a listed name under it"),
+        "exits: DNS over TLS": ("a connection to port 853", "with a rule that allows it it connects"),
         "exits: reverse look-ups": ("questions for names of addresses", "with \"reverse-dns allow\" there are answers"),
         "exits: out of the window": (
             "UDP sockets beyond the numbers where writes are looked at", "natively the server hears what they write")}),
@@ -323,6 +326,8 @@ ELSEWHERE = [
         "fence: another process is not served": ("a process outside, and another instance", "the program is served"),
         "fence: the gateway is not the programs to touch": (
             "signal, memory, descriptors of the gateway", "the rows on signals and starving, natively"),
+        "fence: the gateway has no capabilities": (
+            "what a gateway that was taken over could do as root", "who starts it has them"),
         "fence: only that port is exempt": ("another port of the loopback", "without the rule it connects"),
         "fence: when the gateway dies its port is closed": (
             "the port of a gateway that was killed", "it connects before"),

@@ -247,6 +247,42 @@ socket.create_connection(("192.0.2.3", {PORT})); print("ok")
     same(lab.script("allow tcp to 192.0.2.3\ndns any\n", code), ["ok"] * 3)
 
 
+def other_servers(lab):
+    """A server that is none of this system's is reached by the ordinary rules, and hears nothing but listed names either."""
+    elsewhere = "192.0.2.50"
+    server = lab.hostile(lambda packet, *_: answer(packet, "192.0.2.1"), elsewhere)
+    code = f"""
+import errno, socket
+for data in {question(LETTER)!r}, {question("one.test")!r}:
+    for connected in False, True:
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(10)
+        try:
+            if connected: s.connect(({elsewhere!r}, 53)); s.send(data)
+            else: s.sendto(data, ({elsewhere!r}, 53))
+            s.recv(512); print("answered")
+        except OSError as e: print(errno.errorcode[e.errno])
+"""
+    same(lab.native("/usr/bin/python3", "-c", code).stdout.split(), ["answered"] * 4)
+    del server.asked[:]
+    # The look-up of the rule's name is the system's own resolver's.
+    lab.dnsmasq(records="192.0.2.1 one.test\n")
+    same(lab.script("allow udp to any\n" + LISTED, code), ["ECONNREFUSED"] * 2 + ["answered"] * 2)
+    # And what musl takes for an answer: INTERNALS.md, "Questions as a way out".
+    same(sorted(server.names()), ["invalid", "one.test", "one.test"])
+    del server.asked[:]
+    same(lab.script(LISTED, code), ["EACCES"] * 4)
+    same(server.names(), [])
+
+
+def port_853(lab):
+    """DNS over TLS is a port as any other."""
+    lab.listen(853)
+    lab.dnsmasq(records="192.0.2.1 one.test\n")
+    for word in ("dns any\n", "dns listed-only\n"):
+        same(lab.steps(ONE + word, f"connect {DNSMASQ} 853"), ["EACCES"])
+        same(lab.steps(ONE + word + f"allow tcp to {DNSMASQ} port 853\n", f"connect {DNSMASQ} 853"), ["ok"])
+
+
 def reverse(lab):
     """Names of addresses fail as App Engine's do that are not implemented: at once, and not as "there is none"."""
     lab.dnsmasq(records="192.0.2.1 one.test\n2001:db8::1 one.test\n")
@@ -311,6 +347,8 @@ def tests():
     yield "exits: a racing connect", racing_connect
     yield "exits: changing bytes", changing_bytes
     yield "exits: DNS over TCP", tcp_refused
+    yield "exits: other name servers", other_servers
+    yield "exits: DNS over TLS", port_853
     yield "exits: reverse look-ups", reverse
     yield "exits: out of the window", window_stays
 

@@ -2,6 +2,7 @@
 """Names in rules: what they allow, when they are looked up, and what a bad name server can do."""
 import json
 import os
+import sqlite3
 import subprocess
 import threading
 import time
@@ -99,6 +100,26 @@ def wildcard_for_each_client(lab, command):
     expect("a.wild.test" in hosts, f"hosts in the trace: {hosts}")
     learnt = subprocess.run([os.path.join(BUILD, "gae-policy"), "learn", trace], capture_output=True, text=True)
     expect(f"allow tcp to a.wild.test port {PORT}" in learnt.stdout, learnt.stdout + learnt.stderr)
+
+
+def billed(lab):
+    """The bill has the name that the rule has, or below its wildcard the one that was asked for; else the address alone."""
+    lab.dnsmasq("--cname=one.test,cdn.test", "--host-record=cdn.test,192.0.2.1", records="192.0.2.2 a.wild.test\n")
+    ledger = lab.path("ledger.db")
+    same(lab.steps(ONE + WILD + "allow tcp to 192.0.2.3\n", "connect 192.0.2.1", "ask a.wild.test", "connect 192.0.2.2",
+                   "connect 192.0.2.3", "connect 192.0.2.4", options=["--ledger", ledger]),
+         ["ok", "192.0.2.2", "ok", "ok", "EACCES"])
+    usage = [os.path.join(BUILD, "gae-usage"), "--ledger", ledger, "--by", "host", "--format", "json"]
+
+    def sums():
+        """Of the ledger; the supervisor may still linger for the last news."""
+        with sqlite3.connect(ledger) as db:
+            return sorted(db.execute("SELECT address, host, sum(connects), sum(denied) FROM usage WHERE port = ? GROUP BY 1, 2",
+                                     (PORT,)).fetchall())
+    wanted = [("192.0.2.1", "one.test", 1, 0), ("192.0.2.2", "a.wild.test", 1, 0), ("192.0.2.3", "", 1, 0), ("192.0.2.4", "", 0, 1)]
+    until(lambda: sums() == wanted, 10, f"the ledger: {sums()}")
+    shown = subprocess.run(usage, capture_output=True, text=True, check=True).stdout
+    expect("one.test" in shown and "a.wild.test" in shown and "cdn.test" not in shown, shown)
 
 
 def explained(lab):
@@ -253,6 +274,7 @@ def tests():
     yield "names: wildcard in a set, behind a CNAME", wildcard_in_a_set
     for name in CLIENTS:
         yield f"names: wildcard, trace and learn with {name}", client_test(name, wildcard_for_each_client)
+    yield "names: in the bill", billed
     yield "names: explain", explained
     yield "names: the program's question waits for ours", paced
     yield "names: others go on, and a dead server is named", others_go_on

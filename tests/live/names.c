@@ -113,6 +113,40 @@ Test(names, sees_a_changed_record_after_its_time_and_keeps_the_old_one_for_the_g
 	server_stop(&server);
 }
 
+/* A day, whatever the record says of itself, and the same behind a CNAME. */
+Test(names, no_answer_is_good_for_longer_than_the_ceiling, .timeout = DEADLINE_S)
+{
+	static const char *const records[][2] = {
+	    {"--host-record=one.test,192.0.2.1,86400", NULL},
+	    {"--cname=one.test,end.test,86400", "--host-record=end.test,192.0.2.1,86400"}};
+	struct names_config ceiling = {.ttl_min_s = 1, .ttl_max_s = 1, .grace_s = 1};
+	struct names_config none = {.ttl_min_s = 1, .grace_s = 1};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct server server = {0};
+		struct names *names, *longer;
+		int64_t deadline = now_ms() + WAIT_MS;
+
+		SERVER(&server, records[i][0], records[i][1]);
+		names = names_for(server.text, ceiling);
+		longer = names_for(server.text, none);
+		cr_expect_eq(names_wait(names, 0, WAIT_MS), 0);
+		cr_expect_eq(names_wait(longer, 0, WAIT_MS), 0);
+		cr_expect_eq(ask(names, 0, "192.0.2.1"), NAMES_YES);
+		cr_expect_eq(ask(names, 0, "192.0.2.7"), NAMES_NO);
+		while (ask(names, 0, "192.0.2.7") == NAMES_NO ||
+		       ask(names, 0, "192.0.2.1") == NAMES_YES) {
+			cr_assert_lt(now_ms(), deadline, "row %zu: good for longer", i);
+			sched_yield();
+		}
+		cr_expect_eq(ask(longer, 0, "192.0.2.1"), NAMES_YES, "its own time is longer");
+		cr_expect_eq(ask(longer, 0, "192.0.2.7"), NAMES_NO);
+		names_free(names);
+		names_free(longer);
+		server_stop(&server);
+	}
+}
+
 Test(names, a_silent_server_costs_the_time_out_and_never_blocks, .timeout = DEADLINE_S)
 {
 	struct names *names;

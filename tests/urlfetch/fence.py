@@ -183,6 +183,20 @@ for p in pid:
     expect(lines == ["refused refused refused refused"], out)
 
 
+def test_the_gateway_has_no_capabilities(world):
+    """Root's least of all: it reads what strangers send."""
+    process, _ = gateway_port(world)
+    [gateway] = [pid for pid in descendants(process.pid) if name_of(pid) == "gae-urlfetch"]
+
+    def status(pid):
+        with open(f"/proc/{pid}/status", encoding="ascii") as f:
+            lines = dict(line.split(":", 1) for line in f.read().splitlines())
+        return {name: int(lines[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapAmb", "NoNewPrivs")}
+    expect(status("self")["CapEff"] != 0, "who starts it has none to give")
+    got = status(gateway)
+    expect(got == {"CapInh": 0, "CapPrm": 0, "CapEff": 0, "CapAmb": 0, "NoNewPrivs": 1}, f"{got}")
+
+
 def test_only_that_port_is_exempt(world):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

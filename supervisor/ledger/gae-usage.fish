@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+# fish completion for gae-usage
+complete -c gae-usage -f
+complete -c gae-usage -l today -d 'What was used today'
+complete -c gae-usage -l day -x -d 'On this day'
+complete -c gae-usage -l from -x -d 'From this day on'
+complete -c gae-usage -l to -x -d 'Up to this day'
+complete -c gae-usage -l all -d 'On any day'
+complete -c gae-usage -l app -x -d 'By this app'
+complete -c gae-usage -l process -x -d 'By processes of this name'
+complete -c gae-usage -l host -x -d 'To this host'
+complete -c gae-usage -l address -x -d 'To this address'
+complete -c gae-usage -l port -x -d 'To this port'
+complete -c gae-usage -l by -x -a 'app day host port process' -d 'What makes a row'
+complete -c gae-usage -l sort -x -d 'Order of the rows'
+complete -c gae-usage -l limit -x -d 'Rows at most'
+complete -c gae-usage -l format -x -a 'table json csv' -d 'How'
+complete -c gae-usage -l no-header -d 'Leave out the line of names'
+complete -c gae-usage -l chart -r -d 'Draw an SVG'
+complete -c gae-usage -l ledger -r -d 'The ledger'
+complete -c gae-usage -l ledger-day -x -a 'pacific utc' -d 'Whose midnight begins a day'
+complete -c gae-usage -s h -l help -d 'Print a summary of the options'
+complete -c gae-usage -s V -l version -d 'Print the version'
