@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 enum { FORBIDDEN = 403, TOO_MANY = 429, UNAVAILABLE = 503 };
-/* libcurl makes and frees one for each transfer: from 64 KiB on free(3) would tidy up the heap each time. */
-#define BUFFER_SIZE (60L << 10)
+/* What libcurl reads at once: then it goes on in one piece. */
+#define BUFFER_SIZE ((long)CLIENT_OUT_EARLY)
 
 /* --- the hooks --- */
 
