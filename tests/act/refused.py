@@ -121,6 +121,23 @@ def without_getfd(world):
     expect(len(result.stderr.splitlines()) == 1, result.stderr)
 
 
+# What a container's profile may refuse of what --check tries: on x86-64, where alone gae-run runs.
+TRIED = {"seccomp": 317, "prctl": 157, "pidfd_open": 434, "pidfd_getfd": 438, "process_vm_readv": 310,
+         "landlock_create_ruleset": 444, "landlock_add_rule": 445, "landlock_restrict_self": 446,
+         "io_uring_setup": 425, "unshare": 272, "memfd_create": 319}
+
+
+def check_agrees(world):
+    """--check says that gae-run works exactly where it starts a program, whatever call is refused."""
+    for name, number in TRIED.items():
+        told = world.native(program("without"), str(number), GAE_RUN, "--check")
+        done = without(world, number, "true")
+        expect(told.returncode == done.returncode,
+               f"without {name}: --check {told.returncode}, a run {done.returncode}\n{told.stdout}{done.stderr}")
+        word = "works" if told.returncode == 0 else "cannot work"
+        expect(told.stdout.endswith(f"gae-run {word} here\n"), told.stdout)
+
+
 def without_readv(world):
     """Where process_vm_readv is refused, /proc/PID/mem is read instead: the decisions stay."""
     script = ("import socket\n"
@@ -178,6 +195,7 @@ def tests():
     yield "refused: a port that is root's to bind", borrowed_port
     yield "refused: the supervisor's credentials on a local socket", borrowed_credentials
     yield "refused: no start where sockets cannot be taken", without_getfd
+    yield "refused: --check knows where gae-run does not start", check_agrees
     yield "refused: memory is read by /proc where process_vm_readv is not allowed", without_readv
     yield "refused: exact errnos", exact_errnos
     yield "refused: signals at supervisor, guard and front", stop_the_supervisor
