@@ -15,7 +15,7 @@
 #include "ledger/ledger.h"
 #include "loop.h"
 #include "net/names.h"
-#include "policy/filter.h"
+#include "policy/filter_make.h"
 #include "policy/policy.h"
 #include "porter.h"
 #include "quotas.h"
@@ -41,8 +41,6 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#define PROTECTED_MAX 16
 
 static struct plan *load_policy(const struct arguments *arguments)
 {
@@ -85,14 +83,16 @@ static size_t own_threads(int *out, size_t max)
 static int build_filter(struct supervisor *sup, const struct arguments *arguments, int abi,
 			bool local_sockets, struct sock_fprog *program)
 {
-	int pids[PROTECTED_MAX] = {arguments->front, getppid()};
+	int pids[FILTER_PROTECTED_MAX] = {arguments->front, getppid()};
 	struct filter_setup setup = {.trace = sup->trace != NULL,
 				     .signal_scope = abi >= 6,
 				     .protected_pids = pids,
 				     .local_sockets = local_sockets};
 	struct rlimit files = {0, 0};
+	struct policy_error error;
+	char line[sizeof(error.file) + sizeof(error.text) + 32];
 
-	setup.n_protected = 2 + own_threads(pids + 2, PROTECTED_MAX - 3);
+	setup.n_protected = 2 + own_threads(pids + 2, FILTER_PROTECTED_MAX - 3);
 	if (urlfetch_pid(sup->urlfetch))
 		pids[setup.n_protected++] = urlfetch_pid(sup->urlfetch);
 	if (prlimit(sup->child, RLIMIT_NOFILE, NULL, &files) < 0) {
@@ -107,10 +107,9 @@ static int build_filter(struct supervisor *sup, const struct arguments *argument
 		log_error("cannot start: %s", strerror(errno));
 		return -1;
 	}
-	sup->spec = filter_spec_new(sup->plan, &setup);
-	if (sup->spec && filter_compile(sup->spec, program) == 0)
+	if (filter_make(sup->plan, &setup, &sup->spec, program, &error) == 0)
 		return 0;
-	log_error("the filter of this policy cannot be built: %s", strerror(errno));
+	log_error("%s", policy_error_format(&error, line, sizeof(line)));
 	return -1;
 }
 
