@@ -51,6 +51,8 @@ struct policy_parser {
 	struct plan *plan;
 	struct draft *drafts;
 	struct word_index set_index, name_index; /* text -> index in plan->sets, plan->names */
+	struct word_index rule_index;            /* rule_keys[i] -> i, index in plan->rules */
+	char **rule_keys;                        /* owned, one per rule */
 	policy_open_data *open_data;
 	void *context;
 	struct policy_error *error;

@@ -115,6 +115,11 @@ static void parser_free(struct policy_parser *parser)
 	for (size_t i = 0; parser->drafts && i < parser->plan->n_sets; i++)
 		free(parser->drafts[i].items);
 	free(parser->drafts);
+	/* The plan may be given away by now, and with it the number of rules. */
+	for (size_t i = 0; i < parser->rule_index.used; i++)
+		free(parser->rule_keys[i]);
+	free(parser->rule_keys);
+	word_index_fini(&parser->rule_index);
 	word_index_fini(&parser->set_index);
 	word_index_fini(&parser->name_index);
 	plan_free(parser->plan);
