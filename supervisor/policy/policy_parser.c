@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/parse.h"
 
+#include "shared/base/escape.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,12 +168,16 @@ struct plan *policy_parser_finish(struct policy_parser *parser, struct policy_er
 	return plan;
 }
 
+/* Paths are of somebody else's making, and so may be what an error repeats of a policy. */
 char *policy_error_format(const struct policy_error *error, char *out, size_t room)
 {
+	char file[sizeof(error->file)], text[sizeof(error->text)];
+
+	escape_name(file, sizeof(file), error->file, strlen(error->file));
+	escape_name(text, sizeof(text), error->text, strlen(error->text));
 	if (error->line)
-		snprintf(out, room, "%s:%u:%u: %s", error->file, error->line, error->col,
-			 error->text);
+		snprintf(out, room, "%s:%u:%u: %s", file, error->line, error->col, text);
 	else
-		snprintf(out, room, "%s: %s", error->file, error->text);
+		snprintf(out, room, "%s: %s", file, text);
 	return out;
 }

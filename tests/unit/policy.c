@@ -457,3 +457,27 @@ Test(policy, many_rules_cost_as_much_as_they_are)
 	/* Eight times as many; to compare each with each were 64 times the work. */
 	cr_expect_lt(many, 24 * few, "2,500 rules %.3f s, 20,000 rules %.3f s", few, many);
 }
+
+Test(policy, names_of_files_are_escaped_where_they_are_printed)
+{
+	const char *source;
+	struct policy_error error;
+	struct plan *plan;
+	char line[1024];
+
+	make_dir("\033[2Jd");
+	write_file("\033[2Jd/a.cidr", "10.0.0.0/8\n");
+	write_file("\033[2Jd/\xc2\x9b.conf",
+		   "gae-policy 1\nset a file \"a.cidr\"\nallow tcp to @a\n");
+	source = path_of("\033[2Jd/\xc2\x9b.conf");
+	plan = policy_load(&source, 1, NULL, &error);
+	cr_assert_not_null(plan);
+	cr_expect_str_eq(plan_location(plan, plan->rules[0].loc, line, sizeof(line)),
+			 "\\302\\233.conf:3");
+	cr_expect_null(strchr(plan->sets[0]->text, '\033'), "%s", plan->sets[0]->text);
+	plan_free(plan);
+	write_file("\033[2Jd/\xc2\x9b.conf", "gae-policy 1\nnonsense\n");
+	cr_expect_null(policy_load(&source, 1, NULL, &error));
+	policy_error_format(&error, line, sizeof(line));
+	cr_expect_not_null(strstr(line, "/\\033[2Jd/\\302\\233.conf:2:1: unknown"), "%s", line);
+}
