@@ -220,7 +220,7 @@ lint:
 	$(Q)scripts/lint
 
 format:
-	$(Q)clang-format -i $$(git ls-files '*.c' '*.h')
+	$(Q)clang-format -i $$(git -c safe.directory='*' ls-files '*.c' '*.h')
 
 # SOAK connects, and what they leave behind.
 SOAK ?= 1000000
