@@ -235,6 +235,29 @@ static void *say_and_close(void *argument)
 	return NULL;
 }
 
+/* In another PID namespace there may be an instance with our number that is just beginning to listen. */
+Test(runtime, what_an_instance_of_the_same_number_has_begun_is_left_alone)
+{
+	int dir = open_dir(), fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), listener;
+	char begun[RUNTIME_NAME_MAX], name[RUNTIME_NAME_MAX];
+	struct sockaddr_un address;
+	socklen_t size = sizeof(address);
+	struct stat before, after;
+
+	snprintf(begun, sizeof(begun), ".%d%s.new", getpid(), RUNTIME_STATUS);
+	cr_assert_eq(runtime_bind(dir, begun, fd), 0);
+	cr_assert_eq(fstatat(dir, begun, &before, AT_SYMLINK_NOFOLLOW), 0);
+	listener = listen_in(dir, name);
+	cr_expect_eq(fstatat(dir, begun, &after, AT_SYMLINK_NOFOLLOW), 0, "it was removed");
+	cr_expect_eq(before.st_ino, after.st_ino);
+	cr_assert_eq(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+	cr_expect(runtime_is_ours(&address, size), "%s", address.sun_path);
+	cr_expect_null(strstr(address.sun_path, begun), "%s", address.sun_path);
+	close(listener);
+	close(fd);
+	close(dir);
+}
+
 Test(runtime, a_picture_comes_through_whatever_the_others_do)
 {
 	int dir = open_dir(), silent = listen_raw(dir, "1.status"), half;
