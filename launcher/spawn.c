@@ -150,13 +150,17 @@ static void spawn_close_inherited(const struct plan *plan)
 struct words {
 	char **items;
 	size_t used;
+	bool failed; /* a word is missing: what is behind it would not be read */
 };
 
 static void words_add(struct words *words, const char *name, const char *value)
 {
-	words->items[words->used++] = strdup(name);
+	char *word = strdup(name);
+
+	words->items[words->used++] = word;
+	words->failed |= !word;
 	if (value)
-		words->items[words->used++] = strdup(value);
+		words_add(words, value, NULL);
 }
 
 static void words_add_number(struct words *words, const char *name, int number)
@@ -231,7 +235,7 @@ static char **spawn_supervisor_words(const struct plan *plan, pid_t child)
 	words_add(&words, "--", NULL);
 	for (size_t i = 0; i < n; i++)
 		words_add(&words, options->argv[i], NULL);
-	return words.items;
+	return words.failed ? NULL : words.items;
 }
 
 static _Noreturn void spawn_become_supervisor(const struct plan *plan, pid_t child)
@@ -254,6 +258,7 @@ static _Noreturn void spawn_become_supervisor(const struct plan *plan, pid_t chi
 	fcntl(plan->stage[1], F_SETFD, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	errno = ENOMEM;
 	if (words)
 		execv(plan->supervisor, words);
 	log_error("%s cannot be started: %s", plan->supervisor, strerror(errno));
