@@ -4,29 +4,10 @@
 #include "policy/sockopt_names.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define NAMES_MAX 128
-
-/* Decimal, or hexadecimal with 0x, between @low and @high, the whole token. */
-static bool token_number(const struct lex_token *token, long long low, long long high,
-			 long long *value)
-{
-	char text[24], *end;
-
-	if (token->kind != LEX_WORD || token->size >= sizeof(text))
-		return false;
-	memcpy(text, token->text, token->size);
-	text[token->size] = '\0';
-	if (!isdigit((unsigned char)text[0]) && text[0] != '-')
-		return false;
-	errno = 0;
-	*value = strtoll(text, &end, !strncmp(text, "0x", 2) ? 16 : 10);
-	return end != text && !*end && !errno && *value >= low && *value <= high;
-}
 
 static bool token_word(const struct lex_token *token, char *out, size_t room)
 {
@@ -35,6 +16,15 @@ static bool token_word(const struct lex_token *token, char *out, size_t room)
 	memcpy(out, token->text, token->size);
 	out[token->size] = '\0';
 	return true;
+}
+
+static bool token_number(const struct lex_token *token, long long low, long long high,
+			 long long *value)
+{
+	char text[24];
+
+	return token_word(token, text, sizeof(text)) &&
+	       sockopt_number_parse(text, low, high, value);
 }
 
 static int unknown_level(struct policy_parser *parser)
