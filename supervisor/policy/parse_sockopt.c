@@ -2,8 +2,8 @@
 #include "policy/parse.h"
 
 #include "policy/sockopt_names.h"
+#include "shared/base/text.h"
 
-#include <ctype.h>
 #include <limits.h>
 #include <string.h>
 
@@ -86,14 +86,6 @@ static int parse_option(struct policy_parser *parser, int level, int *option)
 	return parse_advance(parser);
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)tolower((unsigned char)c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* mock hex 80000000 */
 static int parse_hex(struct policy_parser *parser, struct sockopt_rule *rule)
 {
@@ -102,7 +94,8 @@ static int parse_hex(struct policy_parser *parser, struct sockopt_rule *rule)
 	if (token->kind != LEX_WORD || token->size % 2 || token->size > 2 * sizeof(rule->value))
 		return parse_expected(parser, "1 to 16 bytes as pairs of hexadecimal digits");
 	for (size_t i = 0; i < token->size / 2; i++) {
-		int high = hex_digit(token->text[2 * i]), low = hex_digit(token->text[2 * i + 1]);
+		int high = text_hex_digit(token->text[2 * i]),
+		    low = text_hex_digit(token->text[2 * i + 1]);
 
 		if (high < 0 || low < 0)
 			return parse_expected(parser,

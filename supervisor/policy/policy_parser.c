@@ -29,6 +29,14 @@ static int (*const statement_parsers[])(struct policy_parser *parser) = {
 _Static_assert(sizeof(statement_names) == sizeof(statement_parsers) + sizeof(char *),
 	       "one parser per statement, in the same order");
 
+bool parse_is_statement(const struct policy_parser *parser)
+{
+	for (size_t i = 0; statement_names[i]; i++)
+		if (parse_is(parser, statement_names[i]))
+			return true;
+	return false;
+}
+
 static int parse_statement(struct policy_parser *parser)
 {
 	int index;

@@ -4,6 +4,7 @@
 
 #include "shared/base/escape.h"
 #include "shared/base/fd.h"
+#include "shared/base/text.h"
 #include "status/status.h"
 
 #include <errno.h>
@@ -193,16 +194,9 @@ int metrics_print(const struct status *status, FILE *out)
 	return fflush(out) || ferror(out) ? -EIO : 0;
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 bool metrics_path_is_valid(const char *path)
 {
-	const char *name = base_name(path);
+	const char *name = text_base_name(path);
 	size_t length = strlen(name);
 
 	return length > 5 && *name != '.' && !strcmp(name + length - 5, ".prom");
@@ -240,8 +234,8 @@ int metrics_write(const char *path, const struct status *status, char *error, si
 		return -EINVAL;
 	}
 	/* No .prom at its end: node_exporter passes it over. */
-	n = snprintf(temporary, sizeof(temporary), "%.*s.%s.XXXXXX", (int)(base_name(path) - path),
-		     path, base_name(path));
+	n = snprintf(temporary, sizeof(temporary), "%.*s.%s.XXXXXX",
+		     (int)(text_base_name(path) - path), path, text_base_name(path));
 	errno = ENAMETOOLONG;
 	fd = n < (int)sizeof(temporary) ? mkostemp(temporary, O_CLOEXEC) : -1;
 	written = fd < 0 ? -errno : write_temporary(fd, status);
