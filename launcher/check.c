@@ -33,15 +33,17 @@ static const struct feature features[] = {
     {"user notification", probe_listener, true, "the supervisor answers calls",
      "Linux 5.9 or later is needed"},
     {"ADDFD", probe_addfd, true, "the supervisor places sockets", "Linux 5.9 or later is needed"},
-    {"ADDFD with SEND", probe_addfd_send, true, "placing and answering in one step",
-     "Linux 5.14 or later is needed"},
+    {"ADDFD with SEND", probe_addfd_send, false, "placing and answering in one step",
+     "in two steps: a racing thread may see the number early (Linux 5.14 has it)"},
+    {"sealed memory", probe_memory_file, true, "the filter is handed over unchanged",
+     "a sandbox that allows memfd_create(2) is needed"},
     {"WAIT_KILLABLE_RECV", probe_wait_killable, false,
      "signals do not cut a call short that is being answered",
      "a signal may make a trapped call fail with EINTR (Linux 5.19 has it)"},
     {"SYNC_WAKE_UP", probe_sync_wake_up, false, "answers without a change of processor",
      "answers take longer (Linux 6.6 has it)"},
-    {"pidfd_getfd", probe_pidfd_getfd, false, "the supervisor works on the socket itself",
-     "sockets are made by the supervisor and found again by inode"},
+    {"pidfd_getfd", probe_pidfd_getfd, true, "the supervisor works on the socket itself",
+     "allow it: docker run --cap-add SYS_PTRACE, or a seccomp profile with pidfd_getfd"},
     {"PIDFD_THREAD", probe_pidfd_thread, false, "descriptors of the calling thread itself",
      "descriptors of its thread group (Linux 6.9 has it)"},
     {"process_vm_readv", probe_vm_readv, false, "the program's memory is read in one call",
@@ -78,17 +80,25 @@ static bool check_feature(FILE *out, const struct feature *feature)
 	return !feature->needed;
 }
 
-static void check_landlock(FILE *out)
+/* What the kernel knows must be usable: the launcher stage sets this fence or does not start the program. */
+static bool check_landlock(FILE *out)
 {
-	int abi = landlock_abi();
+	int abi = landlock_abi(), rc = probe_landlock();
 	char text[160];
 
+	if (rc < 0) {
+		snprintf(text, sizeof(text), "the kernel knows it, but it cannot be set (%s)",
+			 errname(-rc));
+		check_print(out, "Landlock", UNAVAILABLE, text);
+		return false;
+	}
 	snprintf(text, sizeof(text), "ABI %d fences %s", abi,
 		 abi >= 6   ? "TCP bind and connect, signals, abstract sockets"
 		 : abi >= 4 ? "TCP bind and connect; signals and abstract sockets from ABI 6"
 			    : "nothing of the network; the filter alone stands (ABI 4, Linux 6.7, "
 			      "has it)");
 	check_print(out, "Landlock", abi >= 6 ? OK : FALLBACK, text);
+	return true;
 }
 
 static bool check_yama(FILE *out)
@@ -123,7 +133,7 @@ bool check_run(FILE *out)
 	check_print(out, "kernel", OK, kernel.release);
 	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
 		works &= check_feature(out, &features[i]);
-	check_landlock(out);
+	works &= check_landlock(out);
 	works &= check_yama(out);
 	if (probe_vm_readv() < 0 && probe_proc_mem() < 0) {
 		check_print(out, "memory", UNAVAILABLE, "the program's memory cannot be read");

@@ -4,6 +4,12 @@ _gae_run()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i=1
 
+	# --policy=x comes as three words: --policy, =, x.
+	if [[ $cur == = ]]; then
+		cur=
+	elif [[ $prev == = ]]; then
+		prev=${COMP_WORDS[COMP_CWORD - 2]}
+	fi
 	while ((i < COMP_CWORD)); do
 		case ${COMP_WORDS[i]} in
 		--)
@@ -11,7 +17,9 @@ _gae_run()
 			break
 			;;
 		-p | -a | --policy | --app | --trace | --trace-format | --ledger | --ledger-day | --metrics-file | \
-			--keep-cap | --config | --app-yaml | --urlfetch-deadline) ((i += 2)) ;;
+			--keep-cap | --config | --app-yaml | --urlfetch-deadline)
+			if [[ ${COMP_WORDS[i + 1]} == = ]]; then ((i += 3)); else ((i += 2)); fi
+			;;
 		-*) ((i++)) ;;
 		*) break ;;
 		esac

@@ -140,13 +140,18 @@ int inherit_check(int own, char *error, size_t room)
 			 strerror(-rc));
 		return rc;
 	}
-	while (rc >= 0 && (entry = readdir(dir))) {
+	while (rc >= 0 && (errno = 0, entry = readdir(dir))) {
 		int fd = entry->d_name[0] == '.' ? own : atoi(entry->d_name);
 
 		if (fd != own && fd != dirfd(dir))
 			rc = inherit_describe(fd, error, room);
 		if (rc > 0)
 			local = rc;
+	}
+	/* What was not read has not been looked at. */
+	if (rc >= 0 && errno) {
+		rc = -errno;
+		snprintf(error, room, "/proc/self/fd cannot be read: %s", strerror(-rc));
 	}
 	closedir(dir);
 	return rc < 0 ? rc : local;

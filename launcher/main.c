@@ -6,8 +6,10 @@
 #include "launcher/resolve.h"
 #include "shared/base/log.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { OWN_FAILURE = 125 };
@@ -92,6 +94,15 @@ static int main_run(struct options *options)
 	return status;
 }
 
+/* Of what was asked to be printed nothing may be missing. */
+static int main_flush(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	log_error("standard output: %s", strerror(errno));
+	return OWN_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
@@ -107,13 +118,13 @@ int main(int argc, char **argv)
 	main_open_log(&options);
 	switch (options.mode) {
 	case OPTIONS_HELP:
-		status = main_help();
+		status = main_flush(main_help());
 		break;
 	case OPTIONS_VERSION:
-		status = main_version();
+		status = main_flush(main_version());
 		break;
 	case OPTIONS_CHECK:
-		status = check_run(stdout) ? 0 : OWN_FAILURE;
+		status = main_flush(check_run(stdout) ? 0 : OWN_FAILURE);
 		break;
 	case OPTIONS_RUN:
 		status = main_run(&options);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "launcher/options.h"
 
+#include "shared/base/metrics_path.h"
+#include "shared/base/option_fault.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -144,11 +147,10 @@ static int apply_report(struct options *options, const char *value, const struct
 
 static int apply_metrics(struct options *options, const char *value, const struct origin *origin)
 {
-	size_t length = strlen(value);
-
-	if (length <= 5 || strcmp(value + length - 5, ".prom"))
+	if (!metrics_path_is_valid(value))
 		return options_fail(origin,
-				    "%s: '%s' does not end in .prom; node_exporter reads no other",
+				    "%s: '%s' is no metrics file; expected a name that ends in "
+				    ".prom and begins with no dot",
 				    origin->name, value);
 	options->metrics = value;
 	return 0;
@@ -287,19 +289,6 @@ static void options_make_tables(char *letters, struct option *names)
 	names[N_ROWS] = (struct option){0};
 }
 
-static int options_reject(int found, char **argv, const struct origin *origin)
-{
-	const char *word = argv[optind - 1];
-
-	if (found == ':')
-		return options_fail(origin, "option %s needs an argument", word);
-	if (optopt > 255)
-		return options_fail(origin, "option %s takes no argument", word);
-	if (optopt)
-		return options_fail(origin, "unknown option -%c", optopt);
-	return options_fail(origin, "unknown option %s", word);
-}
-
 static int options_parse_line(int argc, char **argv, struct options *options, bool *seen,
 			      struct origin *origin)
 {
@@ -316,8 +305,10 @@ static int options_parse_line(int argc, char **argv, struct options *options, bo
 
 		while (i < N_ROWS && rows[i].letter != found)
 			i++;
-		if (i == N_ROWS)
-			return options_reject(found, argv, origin);
+		if (i == N_ROWS) {
+			option_fault(found, argv, names, origin->error, origin->room);
+			return -EINVAL;
+		}
 		snprintf(name, sizeof(name), "--%s", rows[i].name);
 		origin->name = name;
 		seen[i] = true;

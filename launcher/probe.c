@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "launcher/probe.h"
 
+#include "launcher/landlock.h"
 #include "shared/base/fd.h"
 #include "shared/base/kernel.h"
 
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -105,6 +107,16 @@ static int sync_wake_up_in_child(void)
 		   : 0;
 }
 
+static int landlock_in_child(void)
+{
+	int abi;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	abi = landlock_fence(landlock_abi());
+	return abi < 0 ? abi : 0;
+}
+
 static int user_namespace_in_child(void)
 {
 	return unshare(CLONE_NEWUSER) < 0 ? -errno : 0;
@@ -140,9 +152,21 @@ int probe_sync_wake_up(void)
 	return probe_in_child(sync_wake_up_in_child);
 }
 
+int probe_landlock(void)
+{
+	return probe_in_child(landlock_in_child);
+}
+
 int probe_user_namespace(void)
 {
 	return probe_in_child(user_namespace_in_child);
+}
+
+int probe_memory_file(void)
+{
+	CLEANUP_FD int fd = memfd_create("gae-run check", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	return fd < 0 ? -errno : 0;
 }
 
 int probe_pidfd_thread(void)

@@ -12,6 +12,8 @@ int probe_addfd(void);
 int probe_addfd_send(void);
 int probe_wait_killable(void);
 int probe_sync_wake_up(void);
+int probe_memory_file(void);
+int probe_landlock(void); /* 0 also where the kernel has none */
 int probe_pidfd_getfd(void);
 int probe_pidfd_thread(void);
 int probe_vm_readv(void);

@@ -34,9 +34,12 @@
  * lingers for the daemons that the program left.
  *
  * Signals to the group before the stage exists reach the front alone, where they
- * stay pending.  So the supervisor-to-be waits: it sends the stage's pid, the
- * front copies what is pending to the stage, where all is blocked until its
- * exec and a standard signal is pending once at most, and then lets go.
+ * stay pending.  So the stage waits: it sends its pid, the front copies what is
+ * pending to the stage, where all is blocked until its exec and a standard signal
+ * is pending once at most, and then lets go.  The supervisor does not wait for
+ * that, for its start is the longest; of the socket that it shares with the stage
+ * until then it reads nothing before the stage is ready, but it may say on it that
+ * it has failed.
  */
 #define OWN_FD_MIN 64
 
@@ -150,13 +153,17 @@ static void spawn_close_inherited(const struct plan *plan)
 struct words {
 	char **items;
 	size_t used;
+	bool failed; /* a word is missing: what is behind it would not be read */
 };
 
 static void words_add(struct words *words, const char *name, const char *value)
 {
-	words->items[words->used++] = strdup(name);
+	char *word = strdup(name);
+
+	words->items[words->used++] = word;
+	words->failed |= !word;
 	if (value)
-		words->items[words->used++] = strdup(value);
+		words_add(words, value, NULL);
 }
 
 static void words_add_number(struct words *words, const char *name, int number)
@@ -231,21 +238,17 @@ static char **spawn_supervisor_words(const struct plan *plan, pid_t child)
 	words_add(&words, "--", NULL);
 	for (size_t i = 0; i < n; i++)
 		words_add(&words, options->argv[i], NULL);
-	return words.items;
+	return words.failed ? NULL : words.items;
 }
 
 static _Noreturn void spawn_become_supervisor(const struct plan *plan, pid_t child)
 {
 	char **words = spawn_supervisor_words(plan, child);
 	sigset_t none;
-	char go;
 
 	setpgid(0, 0);
 	fd_close(&(int){plan->control[0]});
 	fd_close(&(int){plan->stage[0]});
-	if (send(plan->control[1], &child, sizeof(child), MSG_NOSIGNAL) < 0 ||
-	    recv(plan->control[1], &go, sizeof(go), 0) != sizeof(go))
-		_exit(125);
 	/* Kept over the exec: a supervisor does not outlive its guard. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	spawn_release_stdio(true);
@@ -254,11 +257,23 @@ static _Noreturn void spawn_become_supervisor(const struct plan *plan, pid_t chi
 	fcntl(plan->stage[1], F_SETFD, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	errno = ENOMEM;
 	if (words)
 		execv(plan->supervisor, words);
 	log_error("%s cannot be started: %s", plan->supervisor, strerror(errno));
 	wire_send(plan->control[1], WIRE_FAILED, 0, NULL, -1);
 	_exit(125);
+}
+
+/* The stage's side of what the comment on top says. */
+static void spawn_meet_front(int control)
+{
+	pid_t self = getpid();
+	char go;
+
+	if (send(control, &self, sizeof(self), MSG_NOSIGNAL) < 0 ||
+	    recv(control, &go, sizeof(go), 0) != sizeof(go))
+		_exit(125);
 }
 
 static _Noreturn void spawn_become_stage(const struct plan *plan)
@@ -272,8 +287,9 @@ static _Noreturn void spawn_become_stage(const struct plan *plan)
 
 	/* The other ends, so that end of file means what it says. */
 	close(plan->control[0]);
-	close(plan->control[1]);
 	close(plan->stage[1]);
+	spawn_meet_front(plan->control[1]);
+	close(plan->control[1]);
 	stage_run(&stage);
 }
 
@@ -312,7 +328,9 @@ static int spawn_meet_stage(const struct plan *plan, struct spawned *out)
 {
 	sigset_t pending;
 
-	if (recv(plan->control[0], &out->program, sizeof(out->program), 0) != sizeof(out->program))
+	/* Another length: the supervisor's message that it has failed, and has said why. */
+	if (recv(plan->control[0], &out->program, sizeof(out->program), MSG_TRUNC) !=
+	    sizeof(out->program))
 		return -ECHILD;
 	setpgid(out->guard, out->guard);
 	sigpending(&pending);

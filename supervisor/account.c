@@ -390,14 +390,16 @@ void account_failed(struct account *account, const struct account_caller *caller
 		account_connected(account, caller, to, NULL, true);
 }
 
-bool account_is_begun(struct account *account, uint64_t cookie)
+bool account_is_begun(struct account *account, const struct account_caller *caller)
 {
 	struct account_socket *socket;
 	bool begun;
 
 	pthread_mutex_lock(&account->lock);
-	socket = account_find(account, cookie);
+	socket = account_find(account, caller->cookie);
 	begun = socket && socket->has_tuple;
+	if (begun && !socket->closed)
+		account_use(socket, caller, clock_now_ns());
 	pthread_mutex_unlock(&account->lock);
 	return begun;
 }

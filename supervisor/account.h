@@ -105,8 +105,11 @@ void account_not_connected(struct account *account);
 void account_failed(struct account *account, const struct account_caller *caller,
 		    const struct net_endpoint *to);
 
-/** account_is_begun() - was a connection begun on this socket, as far as is known here? */
-bool account_is_begun(struct account *account, uint64_t cookie);
+/**
+ * account_is_begun() - was a connection begun on @caller's socket, as far as is known here?  Asking how
+ * it fares is a use of it.
+ */
+bool account_is_begun(struct account *account, const struct account_caller *caller);
 
 /** account_aimed() - a UDP socket was connected; @to NULL: to nothing.  Counts with the first datagram. */
 void account_aimed(struct account *account, const struct account_caller *caller,
@@ -205,8 +208,9 @@ struct account_look {
 
 enum account_todo {
 	ACCOUNT_LEAVE,
-	ACCOUNT_RECLAIM, /* idle too long: shut both ways */
-	ACCOUNT_SHUT,    /* the app's bytes are used up: shut for writing */
+	ACCOUNT_RECLAIM,      /* idle too long: shut both ways */
+	ACCOUNT_SHUT_WRITING, /* what the app may send is used up: shut for writing */
+	ACCOUNT_SHUT,         /* what it may receive is used up: shut both ways */
 };
 
 /** account_first_look_ns() - how long after a connection was begun it is looked at first. */

@@ -27,7 +27,8 @@ struct account_socket {
 	struct usage usage;
 	bool aim_pending;  /* UDP: connected, and nothing sent yet */
 	bool closed;       /* reclaimed: its calls get EPIPE */
-	bool write_closed; /* shut by a quota */
+	bool write_closed; /* shut by a quota, at least for writing */
+	bool shut;         /* and for reading */
 	bool handed;       /* left in place of one that was handed over: its calls get EPIPE */
 	bool offered;      /* the porter has it */
 	bool

@@ -76,24 +76,28 @@ void account_schedule(struct account *account, struct account_socket *socket, ui
  * How long until this connection, as fast as it was since the last look, could have used up a
  * quarter of what is left: a limit is overrun by that at most, and by others' doing.
  */
-static uint64_t interval_for(struct account *account, uint64_t bytes, uint64_t elapsed,
+static uint64_t interval_for(struct account *account, uint64_t used, uint64_t elapsed,
 			     enum quota_kind kind)
 {
 	uint64_t left = quotas_left(account->quotas, kind);
 
-	if (left == QUOTA_UNLIMITED || bytes == 0)
+	if (left == QUOTA_UNLIMITED || used == 0)
 		return LOOK_FIRST_NS;
-	if (left / 4 / bytes >= LOOK_FIRST_NS / (elapsed ? elapsed : 1))
+	if (left / 4 / used >= LOOK_FIRST_NS / (elapsed ? elapsed : 1))
 		return LOOK_FIRST_NS;
 	/* The product may have more than 64 bits. */
-	return (uint64_t)((double)left / 4 * (double)elapsed / (double)bytes);
+	return (uint64_t)((double)left / 4 * (double)elapsed / (double)used);
 }
 
 static void set_interval(struct account *account, struct account_socket *socket,
-			 const struct usage *more, uint64_t elapsed)
+			 const struct tcp_numbers *more, uint64_t elapsed)
 {
 	uint64_t last = account->bytes_limited ? LOOK_LAST_LIMITED_NS : LOOK_LAST_NS;
-	uint64_t sent, received, interval;
+	const uint64_t used[QUOTA_KINDS] = {[QUOTA_SENDS] = more->segments_sent,
+					    [QUOTA_RECEIVES] = more->segments_received,
+					    [QUOTA_BYTES_SENT] = more->bytes_sent,
+					    [QUOTA_BYTES_RECEIVED] = more->bytes_received};
+	uint64_t interval = LOOK_FIRST_NS;
 
 	if (!more->bytes_sent && !more->bytes_received) {
 		socket->interval_ns *= 2;
@@ -101,9 +105,12 @@ static void set_interval(struct account *account, struct account_socket *socket,
 			socket->interval_ns = last;
 		return;
 	}
-	sent = interval_for(account, more->bytes_sent, elapsed, QUOTA_BYTES_SENT);
-	received = interval_for(account, more->bytes_received, elapsed, QUOTA_BYTES_RECEIVED);
-	interval = sent < received ? sent : received;
+	for (int kind = QUOTA_SENDS; kind < QUOTA_KINDS; kind++) {
+		uint64_t until = interval_for(account, used[kind], elapsed, (enum quota_kind)kind);
+
+		if (until < interval)
+			interval = until;
+	}
 	socket->interval_ns = interval < LOOK_FLOOR_NS ? LOOK_FLOOR_NS : interval;
 }
 
@@ -187,16 +194,23 @@ struct usage account_count(struct account *account, struct account_socket *socke
 	return more;
 }
 
-/* The app has no bytes left: each of its connections is shut, at once. */
+/*
+ * The app has no bytes left: each of its connections is shut, at once.  Where it may not receive,
+ * shut for writing alone it would take from its peer whatever that sends.
+ */
 static void shut_all(struct account *account, uint64_t now)
 {
+	bool both = quotas_left(account->quotas, QUOTA_RECEIVES) == 0 ||
+		    quotas_left(account->quotas, QUOTA_BYTES_RECEIVED) == 0;
+
 	for (size_t i = 0; i < account->n_buckets; i++) {
 		for (struct account_socket *socket = account->buckets[i]; socket;
 		     socket = socket->next) {
 			if (socket->transport != TRANSPORT_TCP || !socket->has_tuple ||
-			    socket->write_closed || socket->closed || socket->todo != ACCOUNT_LEAVE)
+			    (both ? socket->shut : socket->write_closed) || socket->closed ||
+			    socket->todo != ACCOUNT_LEAVE)
 				continue;
-			socket->todo = ACCOUNT_SHUT;
+			socket->todo = both ? ACCOUNT_SHUT : ACCOUNT_SHUT_WRITING;
 			socket->look.at_ns = now;
 			heap_moved(&account->looks, &socket->look);
 		}
@@ -243,6 +257,16 @@ static void lose(struct account *account, struct account_socket *socket)
 	account_remove(account, socket);
 }
 
+static struct tcp_numbers since(const struct tcp_numbers *now, const struct tcp_numbers *before)
+{
+	return (struct tcp_numbers){
+	    .bytes_sent = more_than(now->bytes_sent, before->bytes_sent),
+	    .bytes_received = more_than(now->bytes_received, before->bytes_received),
+	    .segments_sent = more_than(now->segments_sent, before->segments_sent),
+	    .segments_received = more_than(now->segments_received, before->segments_received),
+	};
+}
+
 enum account_todo account_looked(struct account *account, uint64_t now, struct account_look *look,
 				 const struct tcp_numbers *numbers)
 {
@@ -259,16 +283,18 @@ enum account_todo account_looked(struct account *account, uint64_t now, struct a
 	if (socket && socket->doubted && socket->gone > 1) {
 		lose(account, socket);
 	} else if (socket) {
-		struct usage more = {0};
+		struct tcp_numbers more = socket->counted;
 
 		if (numbers)
-			more = account_count(account, socket, numbers);
+			account_count(account, socket, numbers);
+		more = since(&socket->counted, &more);
 		set_interval(account, socket, &more, socket->interval_ns);
 		if (is_idle(account, socket, now, numbers))
 			socket->todo = ACCOUNT_RECLAIM;
 		else if (socket->todo == ACCOUNT_RECLAIM) /* used while it was looked for */
 			socket->todo = ACCOUNT_LEAVE;
-		if (!usage_is_zero(&more) && account_spent(account) != QUOTA_KINDS)
+		if ((more.bytes_sent || more.bytes_received) &&
+		    account_spent(account) != QUOTA_KINDS)
 			shut_all(account, now);
 		todo = socket->todo;
 		look->quiet_ns = now - socket->used_ns;
@@ -301,7 +327,8 @@ void account_shut(struct account *account, uint64_t cookie, enum account_todo to
 		else
 			account->over_quota++;
 		socket->closed |= todo == ACCOUNT_RECLAIM;
-		socket->write_closed |= todo == ACCOUNT_SHUT;
+		socket->write_closed |= todo != ACCOUNT_RECLAIM;
+		socket->shut |= todo == ACCOUNT_SHUT;
 		account_schedule(account, socket, clock_now_ns());
 	}
 	pthread_mutex_unlock(&account->lock);

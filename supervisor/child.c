@@ -68,7 +68,11 @@ struct child *child_new(struct supervisor *sup, int control)
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	sigaddset(&set, CHILD_ORPHANED);
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	/* Not blocked they would be nobody's: the end of the program would never be heard. */
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0) {
+		free(child);
+		return NULL;
+	}
 	child->sup = sup;
 	child->guard = getppid();
 	child->control = control;

@@ -67,32 +67,41 @@ static int explain(int rc, const char **why)
 	}
 }
 
-int claim_ask(struct claim *claim, const char *text, size_t size, int *connection, char *line,
-	      size_t room, const char **why)
+/* What @text says: ours, or whose we are to connect to.  Return: 0; -errno and *@why. */
+static int claim_at(struct claim *claim, const struct porter_identity *identity, const char *text,
+		    size_t size, int *connection, const char **why)
 {
-	struct porter *porter = claim->sup->porter;
-	struct porter_identity identity;
 	struct token token;
-	int rc = porter_identity(porter, &identity, line, room);
+	int rc = token_parse(text, size, &identity->app, identity->key, &token);
 
-	*connection = -1;
-	*why = line;
-	if (rc < 0)
-		return rc;
-	rc = token_parse(text, size, &identity.app, identity.key, &token);
 	if (rc < 0) {
 		*why =
 		    rc == -EACCES ? "the token is another app's" : "no token of this app and user";
 		return rc;
 	}
-	claim->place = porter_take(porter, token.id, &claim->socket, &claim->moved);
+	claim->place = porter_take(claim->sup->porter, token.id, &claim->socket, &claim->moved);
 	if (claim->place >= 0)
 		return 0;
-	rc = connect_to(&identity, &token);
+	rc = connect_to(identity, &token);
 	if (rc < 0)
 		return explain(rc, why);
 	*connection = rc;
 	return 0;
+}
+
+int claim_ask(struct claim *claim, const char *text, size_t size, int *connection, char *line,
+	      size_t room, const char **why)
+{
+	struct porter_identity identity;
+	int rc = porter_identity(claim->sup->porter, &identity, line, room);
+
+	*connection = -1;
+	*why = line;
+	if (rc < 0)
+		return rc;
+	rc = claim_at(claim, &identity, text, size, connection, why);
+	close(identity.directory);
+	return rc;
 }
 
 int claim_hear(struct claim *claim, int connection, const char **why)
@@ -108,13 +117,13 @@ int claim_hear(struct claim *claim, int connection, const char **why)
 		return 0;
 	}
 	fd_close(&fd);
+	if (rc == -ENOBUFS) {
+		*why = "the supervisor is out of descriptors";
+		return rc;
+	}
 	if (rc == 1 && answer.type == EXCHANGE_REFUSED && answer.error == EACCES) {
 		*why = "the exporting instance is another app's";
 		return -EACCES;
-	}
-	if (rc == 1 && answer.type == EXCHANGE_OFFER) {
-		*why = "the supervisor is out of descriptors";
-		return -ENOBUFS;
 	}
 	*why = WHY_NOT_THERE;
 	return -EPIPE;

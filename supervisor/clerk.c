@@ -13,6 +13,7 @@
 #include "supervisor.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <malloc.h>
 #include <poll.h>
@@ -29,8 +30,12 @@
 #define RETRY_FIRST_MS 5000
 #define RETRY_LAST_MS 300000
 #define METRICS_MS 15000
+#define DEAF_MS 1000 /* gae-top is not listened to after it could not be accepted */
 #define REFRESH_MS 10
 #define REFRESH_MAX 2000
+#define TRY_MS 1000  /* one try to write waits for other processes so long */
+#define PAUSE_MS 5   /* between two tries */
+#define GRACE_MS 250 /* beyond an order's time, for who carries it out to say how it went */
 
 /* Rows on their way to the ledger: what failed is offered again as it was (ledger_write()). */
 struct batch {
@@ -38,6 +43,13 @@ struct batch {
 	struct status_flow flows[ROWS_MAX];
 	struct ledger_row rows[ROWS_MAX];
 	char addresses[ROWS_MAX][NET_ADDR_TEXT_MAX];
+};
+
+/* To write all there is. */
+struct order {
+	uint64_t number;
+	uint64_t until_ns; /* others who hold the ledger are waited for so long */
+	bool last;         /* nothing is written after it */
 };
 
 struct clerk {
@@ -49,12 +61,16 @@ struct clerk {
 
 	pthread_mutex_t lock;
 	pthread_cond_t done;
-	uint64_t wanted, written; /* flushes asked for, flushes finished; under the lock */
+	struct order order; /* the newest; under the lock, as are: */
+	uint64_t obeyed;    /* number of the newest that was carried out */
+	bool complete;      /* ... and that left nothing unwritten */
+	bool clear;         /* the thread is up, has nothing in hand and no ledger open */
 
 	/* The thread's own. */
 	struct ledger *ledger;
 	struct batch *batch; /* .batch.n_rows > 0 or .lost > 0: not written yet */
 	uint64_t flush_ns, metrics_ns, retry_ms;
+	uint64_t deaf_ns; /* until when the listener is left alone */
 	bool told_ledger, told_metrics;
 };
 
@@ -107,13 +123,18 @@ static void fill_row(struct batch *batch, size_t i)
 					     .usage = flow->usage};
 }
 
+static bool has_batch(const struct clerk *clerk)
+{
+	return clerk->batch->batch.n_rows > 0 || clerk->batch->batch.lost > 0;
+}
+
 /* Return: whether there is anything to write. */
 static bool take_batch(struct clerk *clerk)
 {
 	struct batch *batch = clerk->batch;
 	size_t n;
 
-	if (batch->batch.n_rows > 0 || batch->batch.lost > 0)
+	if (has_batch(clerk))
 		return true;
 	if (!account_unwritten(clerk->sup->account))
 		return false;
@@ -135,25 +156,66 @@ static void warn_once(bool *told, const char *text)
 	*told = true;
 }
 
-/* Return: 0 the batch is in the ledger; -1 it is kept for later. */
-static int write_batch(struct clerk *clerk)
+/* How long one try may wait for other processes. */
+static int patience(uint64_t until_ns)
 {
-	char error[PATH_MAX + 256] = "";
+	uint64_t now = clock_now_ns(), left_ms = until_ns > now ? (until_ns - now) / 1000000u : 0;
+
+	return left_ms > TRY_MS ? TRY_MS : (int)left_ms;
+}
+
+/* Return: 0 the batch is in the ledger; -EAGAIN others hold it, -EIO: it is kept, and @error says why. */
+static int write_batch(struct clerk *clerk, uint64_t until_ns, char *error, size_t room)
+{
 	int rc;
 
-	if (!clerk->ledger)
-		clerk->ledger = ledger_open(clerk->config.ledger, error, sizeof(error));
-	rc = clerk->ledger ? ledger_write(clerk->ledger, &clerk->batch->batch, error, sizeof(error))
-			   : -EIO;
-	if (rc == 0) {
-		clerk->batch->batch.n_rows = 0;
-		clerk->batch->batch.lost = 0;
-		clerk->retry_ms = RETRY_FIRST_MS;
-		return 0;
+	if (!clerk->ledger) {
+		clerk->ledger = ledger_open(clerk->config.ledger, error, room);
+		if (!clerk->ledger)
+			return errno == EAGAIN ? -EAGAIN : -EIO;
 	}
-	if (rc != -EAGAIN)
-		warn_once(&clerk->told_ledger, error);
-	return -1;
+	ledger_wait(clerk->ledger, patience(until_ns));
+	rc = ledger_write(clerk->ledger, &clerk->batch->batch, error, room);
+	if (rc)
+		return rc;
+	clerk->batch->batch.n_rows = 0;
+	clerk->batch->batch.lost = 0;
+	clerk->retry_ms = RETRY_FIRST_MS;
+	return 0;
+}
+
+/* Return: 0 the ledger has all there is; else as write_batch(). */
+static int write_batches(struct clerk *clerk, uint64_t until_ns, char *error, size_t room)
+{
+	static const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+
+	while (clerk->config.ledger && take_batch(clerk)) {
+		int rc = write_batch(clerk, until_ns, error, room);
+
+		if (rc && (rc != -EAGAIN || clock_now_ns() >= until_ns))
+			return rc;
+		if (rc)
+			nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+/* At the end: what is taken here is written no more. */
+static void say_missing(struct clerk *clerk, const char *error)
+{
+	struct batch *batch = clerk->batch;
+	size_t rows = 0, n = batch->batch.n_rows;
+	struct usage sum = {0};
+	uint64_t lost;
+
+	do {
+		for (size_t i = 0; i < n; i++)
+			usage_add(&sum, &batch->flows[i].usage);
+		rows += n;
+		n = account_take(clerk->sup->account, batch->flows, ROWS_MAX, &lost);
+	} while (n > 0);
+	log_warn("%s; missing there: %zu row%s, %" PRIu64 " B sent, %" PRIu64 " B received", error,
+		 rows, rows == 1 ? "" : "s", sum.bytes_sent, sum.bytes_received);
 }
 
 /*
@@ -168,19 +230,37 @@ static void refresh(struct clerk *clerk, size_t max)
 		nanosleep(&moment, NULL);
 }
 
-static void flush(struct clerk *clerk)
+/* Who has not opened it has nothing to close. */
+static void close_ledger(struct clerk *clerk, uint64_t until_ns)
+{
+	if (clerk->ledger) {
+		ledger_wait(clerk->ledger, patience(until_ns));
+		ledger_close(clerk->ledger);
+	}
+	clerk->ledger = NULL;
+	clerk->config.ledger = NULL;
+}
+
+/* Return: whether the ledger has all there is. */
+static bool flush(struct clerk *clerk, const struct order *order)
 {
 	uint64_t next_ms = (uint64_t)clerk->config.flush_ms;
+	char error[PATH_MAX + 256] = "";
+	int rc = write_batches(clerk, order->until_ns, error, sizeof(error));
 
-	while (clerk->config.ledger && take_batch(clerk)) {
-		if (write_batch(clerk) == 0)
-			continue;
+	if (rc) {
 		next_ms = clerk->retry_ms;
 		clerk->retry_ms =
 		    clerk->retry_ms * 2 > RETRY_LAST_MS ? RETRY_LAST_MS : clerk->retry_ms * 2;
-		break;
 	}
 	clerk->flush_ns = clock_now_ns() + next_ms * 1000000u;
+	if (rc && order->last)
+		say_missing(clerk, error);
+	else if (rc && rc != -EAGAIN)
+		warn_once(&clerk->told_ledger, error);
+	if (order->last)
+		close_ledger(clerk, order->until_ns);
+	return rc == 0;
 }
 
 /* --- metrics and gae-top --- */
@@ -211,6 +291,9 @@ static void serve(struct clerk *clerk)
 			close(client);
 		free_picture(&status);
 	}
+	/* Without a free descriptor it stays readable. */
+	if (client != -EAGAIN)
+		clerk->deaf_ns = clock_now_ns() + (uint64_t)DEAF_MS * 1000000u;
 }
 
 static void open_status(struct clerk *clerk)
@@ -237,17 +320,34 @@ static int until_ms(uint64_t at, uint64_t now)
 
 static void wait_for_work(struct clerk *clerk)
 {
-	struct pollfd watched[2] = {{.fd = clerk->wake, .events = POLLIN},
-				    {.fd = clerk->listener, .events = POLLIN}};
 	uint64_t next = clerk->config.ledger ? clerk->flush_ns : UINT64_MAX, count;
+	uint64_t now = clock_now_ns();
+	bool deaf = now < clerk->deaf_ns;
+	struct pollfd watched[2] = {{.fd = clerk->wake, .events = POLLIN},
+				    {.fd = deaf ? -1 : clerk->listener, .events = POLLIN}};
 
 	if (clerk->metrics_ns < next)
 		next = clerk->metrics_ns;
-	poll(watched, 2, until_ms(next, clock_now_ns()));
+	if (deaf && clerk->deaf_ns < next)
+		next = clerk->deaf_ns;
+	poll(watched, 2, until_ms(next, now));
 	if (watched[1].revents)
 		serve(clerk);
 	if (read(clerk->wake, &count, sizeof(count)) < 0)
 		count = 0;
+}
+
+/* @order: what was carried out; NULL: nothing had been asked for. */
+static void report_back(struct clerk *clerk, const struct order *order, bool complete)
+{
+	pthread_mutex_lock(&clerk->lock);
+	clerk->clear = !has_batch(clerk) && !clerk->ledger;
+	if (order) {
+		clerk->obeyed = order->number;
+		clerk->complete = complete;
+		pthread_cond_broadcast(&clerk->done);
+	}
+	pthread_mutex_unlock(&clerk->lock);
 }
 
 static void *clerk_main(void *argument)
@@ -256,27 +356,31 @@ static void *clerk_main(void *argument)
 
 	if (clerk->config.status)
 		open_status(clerk);
+	pthread_mutex_lock(&clerk->lock);
+	clerk->clear = true;
+	pthread_mutex_unlock(&clerk->lock);
 	for (;;) {
-		uint64_t now, wanted;
-		bool asked;
+		struct order order;
+		bool asked, complete = false;
+		uint64_t now;
 
 		wait_for_work(clerk);
 		now = clock_now_ns();
 		pthread_mutex_lock(&clerk->lock);
-		wanted = clerk->wanted;
-		asked = wanted != clerk->written;
+		order = clerk->order;
+		asked = order.number != clerk->obeyed;
+		clerk->clear = false;
 		pthread_mutex_unlock(&clerk->lock);
+		if (!asked)
+			order = (struct order){.until_ns = now + (uint64_t)TRY_MS * 1000000u};
 		/* Who asked has looked by itself. */
 		if (!asked && (now >= clerk->flush_ns || now >= clerk->metrics_ns))
 			refresh(clerk, REFRESH_MAX);
 		if (asked || now >= clerk->flush_ns)
-			flush(clerk);
+			complete = flush(clerk, &order);
 		if (clerk->config.metrics && (asked || now >= clerk->metrics_ns))
 			write_metrics(clerk);
-		pthread_mutex_lock(&clerk->lock);
-		clerk->written = wanted;
-		pthread_cond_broadcast(&clerk->done);
-		pthread_mutex_unlock(&clerk->lock);
+		report_back(clerk, asked ? &order : NULL, complete);
 	}
 	return NULL;
 }
@@ -322,29 +426,49 @@ struct clerk *clerk_new(struct supervisor *sup, const struct clerk_config *confi
 	return NULL;
 }
 
-bool clerk_flush(struct clerk *clerk, int ms)
+/* Return: whether it was carried out in time; *@complete: and left nothing unwritten. */
+static bool command(struct clerk *clerk, int ms, bool last, bool *complete)
 {
-	uint64_t one = 1, mine;
-	struct timespec until;
-	bool done;
+	uint64_t one = 1, until_ns = clock_now_ns() + (uint64_t)ms * 1000000u;
+	uint64_t end_ns = until_ns + (uint64_t)GRACE_MS * 1000000u;
+	struct timespec end = {.tv_sec = (time_t)(end_ns / 1000000000u),
+			       .tv_nsec = (long)(end_ns % 1000000000u)};
+	uint64_t mine;
+	bool obeyed;
 	int rc = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += ms % 1000 * 1000000L;
-	if (until.tv_nsec >= 1000000000L) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000L;
-	}
 	pthread_mutex_lock(&clerk->lock);
-	mine = ++clerk->wanted;
+	/* A program that was never on the network has nothing to be written: no need to wake the thread. */
+	if (clerk->clear && !clerk->config.metrics && !account_unwritten(clerk->sup->account)) {
+		pthread_mutex_unlock(&clerk->lock);
+		*complete = true;
+		return true;
+	}
+	mine = clerk->order.number + 1;
+	clerk->order = (struct order){.number = mine, .until_ns = until_ns, .last = last};
 	if (write(clerk->wake, &one, sizeof(one)) < 0)
 		log_debug("the clerk was woken already");
-	while (clerk->written < mine && rc != ETIMEDOUT)
-		rc = pthread_cond_timedwait(&clerk->done, &clerk->lock, &until);
-	done = clerk->written >= mine;
+	while (clerk->obeyed < mine && rc != ETIMEDOUT)
+		rc = pthread_cond_timedwait(&clerk->done, &clerk->lock, &end);
+	obeyed = clerk->obeyed >= mine;
+	*complete = obeyed && clerk->complete;
 	pthread_mutex_unlock(&clerk->lock);
-	return done;
+	return obeyed;
+}
+
+bool clerk_flush(struct clerk *clerk, int ms)
+{
+	bool complete;
+
+	return command(clerk, ms, false, &complete) && complete;
+}
+
+void clerk_finish(struct clerk *clerk, int ms)
+{
+	bool complete;
+
+	if (!command(clerk, ms, true, &complete))
+		log_warn("the ledger takes long to write: what this run used may be missing there");
 }
 
 void clerk_report(struct clerk *clerk)

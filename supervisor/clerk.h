@@ -36,10 +36,14 @@ struct clerk_config {
 struct clerk *clerk_new(struct supervisor *sup, const struct clerk_config *config);
 
 /**
- * clerk_flush() - from the loop's thread: write all there is now.
- * Return: false when it took longer than @ms (it goes on).
+ * clerk_flush() - from the loop's thread: write all there is now.  A ledger that others hold is
+ * tried again until @ms are over.
+ * Return: false while something is not written (it goes on).
  */
 bool clerk_flush(struct clerk *clerk, int ms);
+
+/** clerk_finish() - the same for the last time; says what the ledger lacks, and closes it. */
+void clerk_finish(struct clerk *clerk, int ms);
 
 /** clerk_report() - print the report, where one is wanted. */
 void clerk_report(struct clerk *clerk);

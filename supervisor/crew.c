@@ -6,7 +6,6 @@
 #include "notify.h"
 #include "request.h"
 #include "shared/base/clock.h"
-#include "shared/base/errname.h"
 #include "shared/base/log.h"
 #include "supervisor.h"
 #include "sys/dispatch.h"
@@ -18,7 +17,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -39,7 +37,6 @@ struct crew_state {
 	atomic_int tid; /* of the request */
 	atomic_bool denied;
 	pid_t group; /* process of the denied request; the loop's own */
-	int thread;  /* kernel id of this thread, under the crew's lock */
 };
 
 struct crew {
@@ -95,19 +92,12 @@ static bool listener_is_over(int listener)
 	return poll(&watch, 1, 0) == 1 && (watch.revents & POLLHUP);
 }
 
+/* To be received, or received and without its answer (seccomp_notify_poll()). */
 static bool call_is_waiting(int listener)
 {
-	struct pollfd watch = {.fd = listener, .events = POLLIN};
+	struct pollfd watch = {.fd = listener, .events = POLLIN | POLLOUT};
 
 	return poll(&watch, 1, 0) != 0;
-}
-
-/* No call is ever answered again; our end is noticed and ends the program and all it started. */
-static _Noreturn void give_up(int error)
-{
-	log_error("the kernel does not hand out the program's calls (%s): giving up",
-		  errname(error));
-	_exit(125);
 }
 
 /*
@@ -121,7 +111,7 @@ static void bear_failure(int listener, int error, uint64_t *since)
 	bool waiting = call_is_waiting(listener);
 
 	if (waiting && *since && now - *since > CREW_DEAF_NS)
-		give_up(error);
+		notify_give_up("hand out the program's calls", error);
 	if (*since || (error != ENOENT && error != EINTR))
 		nanosleep(&moment, NULL);
 	if (!waiting)
@@ -178,8 +168,6 @@ static void *crew_main(void *argument)
 	struct crew *crew = state->worker.crew;
 
 	pthread_mutex_lock(&crew->lock);
-	state->thread = (int)syscall(SYS_gettid);
-	pthread_cond_broadcast(&crew->wake);
 	for (;;) {
 		struct op *op = take_job(crew);
 
@@ -241,10 +229,6 @@ int crew_start(struct crew *crew, unsigned int n)
 	pthread_mutex_lock(&crew->lock);
 	while (rc == 0 && crew->n < n)
 		rc = crew_add(crew);
-	/* Their thread ids go into the filter: wait until all have told them. */
-	for (unsigned int i = 0; rc == 0 && i < crew->n; i++)
-		while (!crew->states[i].thread)
-			pthread_cond_wait(&crew->wake, &crew->lock);
 	pthread_mutex_unlock(&crew->lock);
 	return rc;
 }

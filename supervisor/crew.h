@@ -48,7 +48,10 @@ struct crew_worker {
 
 struct crew *crew_new(struct supervisor *sup);
 
-/** crew_start() - start @n threads; they sleep until crew_lead().  Return: 0 or -errno. */
+/**
+ * crew_start() - start @n threads; they sleep until crew_lead().  Return: 0 or -errno.
+ * The kernel knows all of them on return, whether they have run yet or not.
+ */
 int crew_start(struct crew *crew, unsigned int n);
 
 /** crew_lead() - the listener is there: let one thread take it. */

@@ -85,7 +85,7 @@ static enum dns_verdict judge(const struct dns_gate *gate, struct request *req,
 {
 	const struct plan *plan = gate->plan;
 
-	if (plan->reverse_dns.word == REVERSE_DNS_DENY && dns_question_is_reverse(question))
+	if (plan->reverse_dns.word == REVERSE_DNS_DENY && dns_name_is_reverse(question->name))
 		return refuse(req, plan->reverse_dns.loc, "no reverse look-ups", question);
 	if (plan->dns.word != DNS_WORD_LISTED_ONLY)
 		return DNS_PASSES;
@@ -95,6 +95,9 @@ static enum dns_verdict judge(const struct dns_gate *gate, struct request *req,
 	if (question->class != DNS_CLASS_IN || question->type == DNS_OPT || question->type == 0 ||
 	    (question->type >= DNS_META_FIRST && question->type <= DNS_META_LAST))
 		return refuse(req, plan->dns.loc, "no such question about a listed name", question);
+	if (!question->tidy)
+		return refuse(req, plan->dns.loc, "a question with more in it than resolvers ask",
+			      question);
 	return DNS_PASSES;
 }
 

@@ -89,7 +89,8 @@ static void trace_shut(struct supervisor *sup, const struct account_look *look,
 		snprintf(reason, sizeof(reason), "idle for %s, reclaimed",
 			 units_format(UNITS_TIME, plan->idle.ms, limit));
 	else
-		snprintf(reason, sizeof(reason), "the quota is used up, shut for writing");
+		snprintf(reason, sizeof(reason), "the quota is used up, shut%s",
+			 todo == ACCOUNT_SHUT_WRITING ? " for writing" : "");
 	trace_decided(sup->trace, &record);
 }
 
@@ -112,7 +113,7 @@ static void shut(struct supervisor *sup, int fd, const struct account_look *look
 	/* ENOTCONN: an unconnected UDP socket is shut all the same (inet_shutdown()). */
 	if (todo == ACCOUNT_RECLAIM)
 		porter_drop(sup->porter, look->cookie);
-	shutdown(fd, todo == ACCOUNT_RECLAIM ? SHUT_RDWR : SHUT_WR);
+	shutdown(fd, todo == ACCOUNT_SHUT_WRITING ? SHUT_WR : SHUT_RDWR);
 	account_shut(sup->account, look->cookie, todo, true);
 	trace_shut(sup, look, todo);
 }
@@ -124,7 +125,7 @@ bool keeper_shut(struct supervisor *sup, struct target_cache *targets,
 
 	if (urlfetch_owns(sup->urlfetch, look)) {
 		urlfetch_shut(sup->urlfetch, look->cookie,
-			      todo == ACCOUNT_RECLAIM ? SHUT_RDWR : SHUT_WR);
+			      todo == ACCOUNT_SHUT_WRITING ? SHUT_WR : SHUT_RDWR);
 		account_shut(sup->account, look->cookie, todo, true);
 		trace_shut(sup, look, todo);
 		return true;

@@ -72,7 +72,8 @@ struct loop {
 	/* Until when epoll_wait may sleep; 0: it does not, and will look itself; UINT64_MAX: it is about to. */
 	atomic_uint_fast64_t sleeps_until;
 	bool listener_over;
-	bool blind; /* epoll_wait() fails: what waits for a socket tries by time */
+	bool owes_urlfetch; /* registered with EPOLLOUT as well */
+	bool blind;         /* epoll_wait() fails: what waits for a socket tries by time */
 	atomic_bool poked_otherwise;
 	char tags[SOURCES]; /* their addresses mark epoll events */
 };
@@ -228,7 +229,7 @@ static void accept_op(struct loop *loop, struct op *op, uint64_t now)
 		if (op->next)
 			op->next->prev = op;
 		loop->by_name = op;
-		names_start(loop->sup->names, name); /* may call loop_name_done() at once */
+		names_start(loop->sup->names, name); /* names_run() reports */
 		return;
 	}
 	if (op->by_time)
@@ -356,6 +357,23 @@ static int sleep_ms(const struct loop *loop, uint64_t now)
 	return names >= 0 && (uint64_t)names < ms ? names : (int)ms;
 }
 
+static void run_urlfetch(struct loop *loop)
+{
+	struct urlfetch *urlfetch = loop->sup->urlfetch;
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = &loop->tags[SOURCE_URLFETCH]};
+	bool owes;
+
+	urlfetch_run(urlfetch);
+	owes = urlfetch_owes(urlfetch);
+	event.events |= owes ? EPOLLOUT : 0;
+	if (!urlfetch_port(urlfetch))
+		epoll_ctl(loop->epoll, EPOLL_CTL_DEL, urlfetch_fd(urlfetch), NULL);
+	/* Should it fail, the next question of gae-urlfetch is the next try. */
+	else if (owes != loop->owes_urlfetch &&
+		 epoll_ctl(loop->epoll, EPOLL_CTL_MOD, urlfetch_fd(urlfetch), &event) == 0)
+		loop->owes_urlfetch = owes;
+}
+
 static void handle_event(struct loop *loop, const struct epoll_event *event, uint64_t now)
 {
 	void *at = event->data.ptr;
@@ -365,10 +383,7 @@ static void handle_event(struct loop *loop, const struct epoll_event *event, uin
 	} else if (at == &loop->tags[SOURCE_CHILD]) {
 		child_run(loop->child);
 	} else if (at == &loop->tags[SOURCE_URLFETCH]) {
-		urlfetch_run(loop->sup->urlfetch);
-		if (!urlfetch_port(loop->sup->urlfetch))
-			epoll_ctl(loop->epoll, EPOLL_CTL_DEL, urlfetch_fd(loop->sup->urlfetch),
-				  NULL);
+		run_urlfetch(loop);
 	} else if (at == &loop->tags[SOURCE_LISTENER]) {
 		loop->listener_over = true;
 		epoll_ctl(loop->epoll, EPOLL_CTL_DEL, loop->sup->listener, NULL);
@@ -390,6 +405,7 @@ static void grope(struct loop *loop, uint64_t now)
 	nanosleep(&moment, NULL);
 	empty_inbox(loop, now);
 	child_run(loop->child);
+	urlfetch_run(loop->sup->urlfetch);
 	keeper_ready(loop->sup->keeper);
 	if (poll(&listener, 1, 0) == 1 && (listener.revents & POLLHUP))
 		loop->listener_over = true;

@@ -15,7 +15,7 @@
 #include "ledger/ledger.h"
 #include "loop.h"
 #include "net/names.h"
-#include "policy/filter.h"
+#include "policy/filter_make.h"
 #include "policy/policy.h"
 #include "porter.h"
 #include "quotas.h"
@@ -41,8 +41,6 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#define PROTECTED_MAX 16
 
 static struct plan *load_policy(const struct arguments *arguments)
 {
@@ -85,14 +83,16 @@ static size_t own_threads(int *out, size_t max)
 static int build_filter(struct supervisor *sup, const struct arguments *arguments, int abi,
 			bool local_sockets, struct sock_fprog *program)
 {
-	int pids[PROTECTED_MAX] = {arguments->front, getppid()};
+	int pids[FILTER_PROTECTED_MAX] = {arguments->front, getppid()};
 	struct filter_setup setup = {.trace = sup->trace != NULL,
 				     .signal_scope = abi >= 6,
 				     .protected_pids = pids,
 				     .local_sockets = local_sockets};
 	struct rlimit files = {0, 0};
+	struct policy_error error;
+	char line[sizeof(error.file) + sizeof(error.text) + 32];
 
-	setup.n_protected = 2 + own_threads(pids + 2, PROTECTED_MAX - 3);
+	setup.n_protected = 2 + own_threads(pids + 2, FILTER_PROTECTED_MAX - 3);
 	if (urlfetch_pid(sup->urlfetch))
 		pids[setup.n_protected++] = urlfetch_pid(sup->urlfetch);
 	if (prlimit(sup->child, RLIMIT_NOFILE, NULL, &files) < 0) {
@@ -107,10 +107,9 @@ static int build_filter(struct supervisor *sup, const struct arguments *argument
 		log_error("cannot start: %s", strerror(errno));
 		return -1;
 	}
-	sup->spec = filter_spec_new(sup->plan, &setup);
-	if (sup->spec && filter_compile(sup->spec, program) == 0)
+	if (filter_make(sup->plan, &setup, &sup->spec, program, &error) == 0)
 		return 0;
-	log_error("the filter of this policy cannot be built: %s", strerror(errno));
+	log_error("%s", policy_error_format(&error, line, sizeof(line)));
 	return -1;
 }
 
@@ -343,18 +342,21 @@ static void close_account(struct supervisor *sup)
 	struct child *child = loop_child(sup->loop);
 	bool open = keeper_settle(sup->keeper, SETTLE_MS) > 0;
 	size_t offers = porter_held(sup->porter);
+	bool stays = open || offers > 0;
 
-	if (!clerk_flush(sup->clerk, FLUSH_MS))
+	if (!stays)
+		clerk_finish(sup->clerk, FLUSH_MS);
+	else if (!clerk_flush(sup->clerk, FLUSH_MS))
 		log_warn("the ledger takes long to write: what this run used may be missing there");
-	child_finish(child, open || offers > 0);
+	child_finish(child, stays);
 	if (child_result(child) == 0) {
 		if (open && keeper_settle(sup->keeper, LINGER_MS) > 0)
 			account_give_up(sup->account, true);
 		if (offers > 0)
 			stay_for_offers(sup, offers);
-		if (open || offers > 0)
-			clerk_flush(sup->clerk, FLUSH_MS);
 	}
+	if (stays)
+		clerk_finish(sup->clerk, FLUSH_MS);
 	porter_close(sup->porter);
 	clerk_close(sup->clerk);
 }
@@ -369,8 +371,8 @@ int main(int argc, char **argv)
 	self_prepare(CHILD_ORPHANED);
 	if (arguments_parse(&arguments, argc, argv) < 0)
 		return 125;
-	if (arguments.verbose > 1)
-		log_open("gae-run", LOG_DEBUG);
+	if (arguments.quiet || arguments.verbose > 1)
+		log_open("gae-run", arguments.quiet ? LOG_ERROR : LOG_DEBUG);
 	fcntl(arguments.control_fd, F_SETFD, FD_CLOEXEC);
 	fcntl(arguments.stage_fd, F_SETFD, FD_CLOEXEC);
 	sup.front = arguments.front;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* #syscalls: ioctl clock_nanosleep */
+/* #syscalls: ioctl clock_nanosleep exit_group */
 #include "notify.h"
 
+#include "shared/base/errname.h"
 #include "shared/base/kernel.h"
+#include "shared/base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
 
 /* An answer that the kernel does not take is offered again, a millisecond later. */
 #define ANSWER_TRIES 100
@@ -37,7 +40,16 @@ bool notify_alive(int listener, uint64_t id)
 	return rc == 0;
 }
 
-/* A caller whose answer got lost would wait for ever, so only its own end is believed. */
+void notify_give_up(const char *what, int error)
+{
+	log_error("the kernel does not %s (%s): giving up", what, errname(error));
+	_exit(125);
+}
+
+/*
+ * A caller whose answer got lost would wait for ever, so only its own end is believed; and where the
+ * kernel takes no answer at all, everything ends.
+ */
 static int send_response(int listener, struct seccomp_notif_resp *response)
 {
 	const struct timespec moment = {.tv_nsec = 1000000};
@@ -49,11 +61,11 @@ static int send_response(int listener, struct seccomp_notif_resp *response)
 		error = errno;
 		if (error == EINPROGRESS ||
 		    (error == ENOENT && !notify_alive(listener, response->id)))
-			break;
+			return -error;
 		if (error != EINTR)
 			nanosleep(&moment, NULL);
 	}
-	return -error;
+	notify_give_up("take an answer", error);
 }
 
 int notify_continue(int listener, uint64_t id)

@@ -53,4 +53,11 @@ int notify_put(int listener, uint64_t id, int file, int number, bool cloexec);
  */
 int notify_answer(int listener, uint64_t id, long result);
 
+/**
+ * notify_give_up() - no call is ever answered again: our end is noticed and ends the program and all
+ * it started, with 125 and a word.
+ * @what: that the kernel does not do
+ */
+_Noreturn void notify_give_up(const char *what, int error);
+
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* #syscalls: faccessat2 getrandom eventfd2 fcntl socket shutdown openat linkat unlinkat fchmod */
+/* #syscalls: faccessat2 getrandom eventfd2 fcntl socket shutdown openat unlinkat fchmod */
 #include "porter.h"
 
 #include "account.h"
@@ -43,6 +43,7 @@ struct porter {
 
 	pthread_mutex_t opening; /* the directory: held over system calls on it */
 	bool opened;
+	bool has_key; /* .identity.key is what tokens were made with */
 	struct porter_identity identity;
 	int listener;             /* the last one; the thread closes it */
 	atomic_int next_listener; /* for the thread; -1: it has the last one */
@@ -106,8 +107,10 @@ static int open_identity(struct porter *porter, char *error, size_t room)
 		 identity->app.bytes[1], identity->app.bytes[2], identity->app.bytes[3],
 		 identity->app.bytes[4], identity->app.bytes[5], identity->app.bytes[6],
 		 identity->app.bytes[7]);
-	rc = runtime_key(identity->directory, name, identity->key, sizeof(identity->key));
+	rc = runtime_key(identity->directory, name, identity->key, sizeof(identity->key),
+			 porter->has_key);
 	porter->opened = rc == 0;
+	porter->has_key |= rc == 0;
 	if (rc == 0)
 		return 0;
 	snprintf(error, room, "no key %.200s/%s: %s", path, name,
@@ -124,6 +127,14 @@ int porter_identity(struct porter *porter, struct porter_identity *identity, cha
 	pthread_mutex_lock(&porter->opening);
 	rc = open_identity(porter, error, room);
 	*identity = porter->identity;
+	/* Ours is closed when somebody has cleaned up, and its number may be anything then. */
+	if (rc == 0) {
+		identity->directory = fcntl(porter->identity.directory, F_DUPFD_CLOEXEC, 0);
+		if (identity->directory < 0) {
+			snprintf(error, room, "the runtime directory: %s", strerror(errno));
+			rc = -EIO;
+		}
+	}
 	pthread_mutex_unlock(&porter->opening);
 	return rc;
 }
@@ -192,7 +203,8 @@ static bool is_cleaned_up(const struct porter *porter)
 
 /*
  * Listening: the socket, its name in the directory, the thread.  Where somebody has removed the name,
- * or the directory, all begins anew, and what was on offer can be claimed again.
+ * or the directory, all begins anew with the same key, and what was on offer can be claimed again, unless
+ * another instance of the app was quicker and has made another key.
  */
 static int open_counter(struct porter *porter, char *error, size_t room)
 {

@@ -39,7 +39,7 @@ struct porter *porter_new(struct supervisor *sup);
 
 /* Who we are: opened when it is first needed. */
 struct porter_identity {
-	int directory; /* borrowed */
+	int directory; /* open; owned by who asked */
 	struct token_app app;
 	uint8_t key[TOKEN_KEY_SIZE];
 };

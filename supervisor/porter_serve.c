@@ -25,6 +25,8 @@
  * to offer the socket again would give it two owners.
  */
 #define SETTLE_NS (UINT64_C(60) * 1000000000u)
+/* Until somebody is let in again where there was no descriptor. */
+#define CLOSED_NS 100000000u
 
 struct client {
 	int fd;
@@ -39,6 +41,7 @@ struct counter {
 	const struct token_app *app;
 	struct client clients[CLIENTS_MAX];
 	size_t n;
+	uint64_t closed_until_ns; /* who comes waits: there was no descriptor for the last one */
 };
 
 static bool is_ours(const struct ucred *peer)
@@ -53,8 +56,12 @@ static void greet(struct counter *counter, int listener)
 	socklen_t size = sizeof(peer);
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd < 0)
+	if (fd < 0) {
+		/* It would be ready at once and for ever. */
+		if (errno != EAGAIN)
+			counter->closed_until_ns = clock_now_ns() + CLOSED_NS;
 		return;
+	}
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || !is_ours(&peer)) {
 		exchange_say(fd, EXCHANGE_REFUSED, EACCES);
 		close(fd);
@@ -118,10 +125,10 @@ static bool hear(struct counter *counter, struct client *client, uint64_t now)
 	return false;
 }
 
-/* Milliseconds until the first client's time is up, -1: there is none. */
+/* Milliseconds until the first time is up, of a client or the counter's, -1: there is none. */
 static int wait_ms(const struct counter *counter, uint64_t now)
 {
-	uint64_t first = UINT64_MAX;
+	uint64_t first = counter->closed_until_ns > now ? counter->closed_until_ns : UINT64_MAX;
 
 	for (size_t i = 0; i < counter->n; i++)
 		if (counter->clients[i].until_ns < first)
@@ -140,18 +147,20 @@ _Noreturn void porter_serve(struct porter *porter, const struct token_app *app)
 	for (;;) {
 		int next = porter_next_listener(porter);
 		size_t n = counter.n;
-		uint64_t now;
+		uint64_t now = clock_now_ns();
+		bool open;
 
 		if (next >= 0) {
 			fd_close(&listener);
 			listener = next;
+			counter.closed_until_ns = 0;
 		}
 		/* With all places taken the listener's queue is left alone. */
-		watched[n] =
-		    (struct pollfd){.fd = n < CLIENTS_MAX ? listener : -1, .events = POLLIN};
+		open = n < CLIENTS_MAX && now >= counter.closed_until_ns;
+		watched[n] = (struct pollfd){.fd = open ? listener : -1, .events = POLLIN};
 		for (size_t i = 0; i < n; i++)
 			watched[i] = (struct pollfd){.fd = counter.clients[i].fd, .events = POLLIN};
-		poll(watched, n + 1, wait_ms(&counter, clock_now_ns()));
+		poll(watched, n + 1, wait_ms(&counter, now));
 		now = clock_now_ns();
 		/* From the last: its place may be filled by one that was seen to already. */
 		for (size_t i = n; i-- > 0;) {

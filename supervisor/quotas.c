@@ -22,9 +22,13 @@ static const char magic[16] = "gae-run quota 1\n";
 /* Bits of a word for the count; above them the window: minutes or days since 1970. */
 #define MINUTE_BITS 38
 #define DAY_BITS 48
-/* A clock set back by up to so many windows goes on in the later one; by more, it was wrong before. */
-#define BACK_MINUTES 60
-#define BACK_DAYS 2
+/*
+ * A window that begins up to so many windows ahead goes on: two instances at a minute's edge, a clock that
+ * jitters, a day of another zone.  One further ahead is of a clock that was wrong, and would keep the app
+ * from its quota until time has caught up.
+ */
+#define BACK_MINUTES 2
+#define BACK_DAYS 1
 
 struct counters {
 	char magic[sizeof(magic)];

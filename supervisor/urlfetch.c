@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "urlfetch.h"
 
+#include "net/dns_message.h"
 #include "net/names.h"
+#include "outbox.h"
 #include "policy/decide.h"
 #include "policy/explain.h"
 #include "request.h"
@@ -36,6 +38,7 @@ struct urlfetch {
 	struct supervisor *sup;
 	pid_t pid;
 	int wire, listener;
+	struct outbox outbox;
 	atomic_int port; /* 0: it is gone */
 	bool asked_dns, may_ask_dns;
 };
@@ -130,6 +133,7 @@ struct urlfetch *urlfetch_start(struct supervisor *sup, const char *deadline)
 	if (urlfetch && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0) {
 		urlfetch->sup = sup;
 		urlfetch->wire = ends[0];
+		outbox_init(&urlfetch->outbox, ends[0]);
 		urlfetch->listener = listen_on_loopback(&port);
 		urlfetch->port = port;
 		if (urlfetch->listener >= 0)
@@ -205,11 +209,11 @@ int urlfetch_announce(struct urlfetch *urlfetch, int socket, uint64_t cookie)
 
 	if (rc == 0) {
 		place_set(&message.from, &tuple.local);
-		rc = relay_send(urlfetch->wire, &message, MSG_DONTWAIT);
+		rc = outbox_tell(&urlfetch->outbox, &message);
 	}
 	/* Many at once, and it is busy: a moment. */
 	if (rc == -EAGAIN && poll(&wire, 1, ANNOUNCE_MS) == 1)
-		rc = relay_send(urlfetch->wire, &message, MSG_DONTWAIT);
+		rc = outbox_tell(&urlfetch->outbox, &message);
 	return rc < 0 ? -ECONNREFUSED : 0;
 }
 
@@ -253,6 +257,18 @@ static void trace_refusal(const struct urlfetch *urlfetch, const char *what, con
 	trace_note(urlfetch->sup->trace, text);
 }
 
+/* With "reverse-dns deny" the names of addresses are not asked for here either. */
+static bool is_denied_reverse(const struct plan *plan, const char *host, char *why, size_t room)
+{
+	char location[300];
+
+	if (plan->reverse_dns.word != REVERSE_DNS_DENY || !dns_name_is_reverse(host))
+		return false;
+	plan_location(plan, plan->reverse_dns.loc, location, sizeof(location));
+	snprintf(why, room, "refused by the policy: %s: \"reverse-dns deny\"", location);
+	return true;
+}
+
 /*
  * Looking up a name tells it to whoever serves it.  A name of the policy, or below a wildcard of it,
  * is looked up here first, for its rule; others only if the program itself could ask for them.
@@ -267,6 +283,11 @@ static void answer_name(struct urlfetch *urlfetch, struct relay_message *message
 	snprintf(host, sizeof(host), "%s", message->text);
 	message->text[0] = '\0';
 	message->a = 0;
+	if (is_denied_reverse(sup->plan, host, message->text, sizeof(message->text))) {
+		message->a = EACCES;
+		trace_refusal(urlfetch, host, message->text);
+		return;
+	}
 	if (sup->names && names_observe(sup->names, host, &name) == NAMES_STALE) {
 		names_start(sup->names, name);
 		message->a = RELAY_WAIT;
@@ -425,7 +446,7 @@ static void hear(struct urlfetch *urlfetch, struct relay_message *message)
 		return;
 	}
 	message->type = RELAY_ANSWER;
-	relay_send(urlfetch->wire, message, MSG_DONTWAIT);
+	outbox_answer(&urlfetch->outbox, message);
 }
 
 /* Nothing may listen at its port while connects to it are allowed. */
@@ -448,10 +469,16 @@ void urlfetch_run(struct urlfetch *urlfetch)
 
 	if (!urlfetch_port(urlfetch))
 		return;
+	outbox_flush(&urlfetch->outbox);
 	while ((rc = relay_receive(urlfetch->wire, &message, MSG_DONTWAIT)) == 1)
 		hear(urlfetch, &message);
 	if (rc != -EAGAIN)
 		lose(urlfetch);
+}
+
+bool urlfetch_owes(struct urlfetch *urlfetch)
+{
+	return urlfetch_port(urlfetch) && outbox_flush(&urlfetch->outbox);
 }
 
 bool urlfetch_owns(const struct urlfetch *urlfetch, const struct account_look *look)
@@ -464,7 +491,7 @@ void urlfetch_shut(struct urlfetch *urlfetch, uint64_t cookie, int how)
 	struct relay_message message = {.type = RELAY_SHUT, .a = how, .cookie = cookie};
 
 	/* Not heard: at the account's next look it is told again. */
-	relay_send(urlfetch->wire, &message, MSG_DONTWAIT);
+	outbox_tell(&urlfetch->outbox, &message);
 }
 
 void urlfetch_finish(struct urlfetch *urlfetch)

@@ -53,6 +53,9 @@ int urlfetch_announce(struct urlfetch *urlfetch, int socket, uint64_t cookie);
 int urlfetch_fd(const struct urlfetch *urlfetch);
 void urlfetch_run(struct urlfetch *urlfetch);
 
+/** urlfetch_owes() - has urlfetch_run() something to do as well when urlfetch_fd() is writable? */
+bool urlfetch_owes(struct urlfetch *urlfetch);
+
 /** urlfetch_owns() - is it one of its connections?  Then urlfetch_shut() shuts it. */
 bool urlfetch_owns(const struct urlfetch *urlfetch, const struct account_look *look);
 void urlfetch_shut(struct urlfetch *urlfetch, uint64_t cookie, int how);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the runners under tests/ say that something is wrong, cannot be tried, or takes its time."""
+import os
 import time
 
 
@@ -9,6 +10,13 @@ class Failure(Exception):
 
 class Skip(Exception):
     """Why a test cannot be run here."""
+
+
+def own_places(directory):
+    """What gae-run keeps of the user's (ledger, quotas, sockets) is in @directory from now on."""
+    for variable, name in (("XDG_STATE_HOME", "state"), ("XDG_RUNTIME_DIR", "run")):
+        os.environ[variable] = os.path.join(directory, name)
+        os.makedirs(os.environ[variable], 0o700, exist_ok=True)
 
 
 def expect(condition, why):

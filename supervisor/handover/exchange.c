@@ -244,8 +244,12 @@ int exchange_receive(int socket, struct exchange_message *message, int *fd,
 	if (n <= 0)
 		return n < 0 ? -errno : 0;
 	came = take_control(&header, sender);
-	if (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ||
-	    exchange_parse(bytes, (size_t)n, message) ||
+	if (header.msg_flags & MSG_TRUNC || exchange_parse(bytes, (size_t)n, message))
+		return -EPROTO;
+	/* There was room for it: what came along got no number here. */
+	if (header.msg_flags & MSG_CTRUNC && fd && came < 0 && message->type == EXCHANGE_OFFER)
+		return -ENOBUFS;
+	if (header.msg_flags & MSG_CTRUNC ||
 	    (came >= 0 && (!fd || message->type != EXCHANGE_OFFER)))
 		return -EPROTO;
 	if (fd) {

@@ -89,7 +89,7 @@ struct exchange_sender {
  * exchange_receive() - receive one message; never waits.
  * @fd: the descriptor that came along, CLOEXEC, or -1; NULL: none may
  * @sender: NULL, or gets who sent it: the socket must have SO_PASSCRED
- * Return: 1; 0 at end of file; -EAGAIN; -EPROTO; other -errno.
+ * Return: 1; 0 at end of file; -EAGAIN; -EPROTO; -ENOBUFS: we have no number for @fd; other -errno.
  */
 int exchange_receive(int socket, struct exchange_message *message, int *fd,
 		     struct exchange_sender *sender);

@@ -55,6 +55,7 @@ static int write_chart(const struct reader_chart *chart, const char *path)
 {
 	char name[256];
 	FILE *out;
+	int failed;
 
 	if (!strcmp(path, "-")) {
 		reader_chart_draw(chart, stdout);
@@ -67,7 +68,8 @@ static int write_chart(const struct reader_chart *chart, const char *path)
 		return FAILED;
 	}
 	reader_chart_draw(chart, out);
-	if (ferror(out) | fclose(out)) {
+	failed = ferror(out);
+	if (fclose(out) || failed) {
 		log_error("--chart: %s: %s", name, strerror(errno));
 		return FAILED;
 	}

@@ -44,7 +44,8 @@ static const char *const texts[N_STATEMENTS] = {
     [MARK_SET] = "INSERT INTO writer VALUES(?1,?2,?3) ON CONFLICT DO UPDATE SET "
 		 "batch=excluded.batch, time=excluded.time",
     [MARK_DROP] = "DELETE FROM writer WHERE id=?1",
-    [MARK_EXPIRE] = "DELETE FROM writer WHERE time<?1",
+    [MARK_EXPIRE] = "DELETE FROM writer WHERE time<?1 AND id IN "
+		    "(SELECT id FROM writer WHERE id>=?2 ORDER BY id LIMIT 64)",
     [ADD_USAGE] = "INSERT INTO usage VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13) "
 		  "ON CONFLICT " ADD_ALL,
     [ADD_COURSE] = "INSERT INTO course VALUES(?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT " ADD_ALL,
@@ -56,6 +57,7 @@ struct ledger {
 	sqlite3_stmt *statements[N_STATEMENTS];
 	int64_t id;
 	int64_t batch; /* number of the next batch */
+	int wait_ms;
 	char path[PATH_MAX];
 };
 
@@ -100,19 +102,28 @@ static int connect_file(struct ledger *ledger, char *error, size_t room)
 struct ledger *ledger_open(const char *path, char *error, size_t room)
 {
 	struct ledger *ledger = calloc(1, sizeof(*ledger));
+	int rc;
 
 	if (!ledger || getrandom(&ledger->id, sizeof(ledger->id), 0) != sizeof(ledger->id)) {
 		snprintf(error, room, "the ledger cannot be opened: %s", strerror(errno));
 		free(ledger);
+		errno = EIO;
 		return NULL;
 	}
 	/* A path that does not fit is refused by ledger_file_open(), for it fits there neither. */
 	snprintf(ledger->path, sizeof(ledger->path), "%s", strlen(path) < PATH_MAX ? path : "");
-	if (connect_file(ledger, error, room)) {
-		free(ledger);
-		return NULL;
-	}
-	return ledger;
+	ledger->wait_ms = LEDGER_WAIT_MS;
+	rc = connect_file(ledger, error, room);
+	if (!rc)
+		return ledger;
+	free(ledger);
+	errno = rc == -EAGAIN ? EAGAIN : EIO;
+	return NULL;
+}
+
+void ledger_wait(struct ledger *ledger, int ms)
+{
+	ledger->wait_ms = ms;
 }
 
 /* Runs a statement that gives no row.  Return: SQLite's code, 0 when done. */
@@ -223,8 +234,10 @@ static int set_mark(struct ledger *ledger, int64_t time)
 	sqlite3_stmt *set = ledger->statements[MARK_SET], *expire = ledger->statements[MARK_EXPIRE];
 	int rc = 0;
 
+	/* Of the others' a few are looked at: from our own number on, which is random, or the first. */
 	if (ledger->batch == 0) {
 		sqlite3_bind_int64(expire, 1, time - INT64_C(86400) * MARK_DAYS);
+		sqlite3_bind_int64(expire, 2, ledger->id % 2 ? ledger->id : INT64_MIN);
 		rc = run(ledger, MARK_EXPIRE);
 	}
 	if (rc)
@@ -255,7 +268,7 @@ static int connect_again(struct ledger *ledger, char *error, size_t room)
 		disconnect(ledger);
 	if (!ledger->file.db)
 		return connect_file(ledger, error, room);
-	ledger_file_wait(&ledger->file, LEDGER_WAIT_MS);
+	ledger_file_wait(&ledger->file, ledger->wait_ms);
 	return 0;
 }
 
@@ -284,7 +297,7 @@ void ledger_close(struct ledger *ledger)
 	if (!ledger)
 		return;
 	if (ledger->file.db && ledger->batch && !ledger_file_is_moved(&ledger->file)) {
-		ledger_file_wait(&ledger->file, LEDGER_WAIT_MS);
+		ledger_file_wait(&ledger->file, ledger->wait_ms);
 		sqlite3_bind_int64(ledger->statements[MARK_DROP], 1, ledger->id);
 		run(ledger, MARK_DROP); /* a mark that stays does no harm */
 	}

@@ -44,14 +44,17 @@ char *ledger_default_path(char *out, size_t room);
  * ledger_open() - for writing; makes file and directory (0600, 0700) where they are missing.
  * @error: gets one line: the path, what is wrong, what to do
  * Return: NULL when it cannot be used: no directory, not writable, no ledger, damaged, in use
- *         for more than a second, or written by a later version (which is left as it is).
- *         It may be tried again at any time.
+ *         for more than a second (errno is EAGAIN then, else EIO), or written by a later version
+ *         (which is left as it is).  It may be tried again at any time.
  */
 struct ledger *ledger_open(const char *path, char *error, size_t room);
 
+/** ledger_wait() - from now on each write, and the end, waits for other writers for at most @ms, at first a second. */
+void ledger_wait(struct ledger *ledger, int ms);
+
 /**
  * ledger_write() - add @batch in one transaction: all of it or nothing.
- * Waits for other writers for at most a second.  A file that was deleted or replaced is
+ * Waits for other writers as ledger_wait() says.  A file that was deleted or replaced is
  * opened, or made, anew.
  *
  * A batch that failed is to be offered again as it was before any other: whether a failed
@@ -61,7 +64,10 @@ struct ledger *ledger_open(const char *path, char *error, size_t room);
  */
 int ledger_write(struct ledger *ledger, const struct ledger_batch *batch, char *error, size_t room);
 
-/** ledger_close() - waits for other writers for at most a second.  NULL allowed. */
+/**
+ * ledger_close() - waits for other writers as ledger_wait() says.  Cheap: no fsync, so that what was
+ * written may stay in the -wal beside the file.  NULL allowed.
+ */
 void ledger_close(struct ledger *ledger);
 
 #endif

@@ -4,6 +4,7 @@
 #include "ledger/ledger_file.h"
 
 #include "ledger/ledger_schema.h"
+#include "shared/base/clock.h"
 #include "shared/base/escape.h"
 #include "shared/base/fd.h"
 
@@ -19,14 +20,7 @@
 #define HEADER_VERSION 60
 #define HEADER_APPLICATION_ID 68
 #define PAUSE_MS 5
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
+#define DAMAGED "the file is damaged; move it away with its -wal and -shm, and a new one is made"
 
 /* Return: @rc. */
 static int fail(const struct ledger_file *file, int rc, const char *what, char *error, size_t room)
@@ -49,14 +43,14 @@ static int fail_errno(const struct ledger_file *file, const char *what, int numb
 
 void ledger_file_wait(struct ledger_file *file, int ms)
 {
-	file->deadline_ms = now_ms() + ms;
+	file->deadline_ms = clock_now_ms() + ms;
 }
 
 static bool pause_until(int64_t deadline_ms)
 {
 	static const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000};
 
-	if (now_ms() >= deadline_ms)
+	if (clock_now_ms() >= deadline_ms)
 		return false;
 	nanosleep(&pause, NULL);
 	return true;
@@ -100,7 +94,7 @@ int ledger_file_int(struct ledger_file *file, const char *sql, int64_t *value)
 }
 
 /* What SQLite's code means to the user; the system's errno is added to the codes that have one. */
-static const char *fault_text(int rc, bool *has_errno)
+static const char *fault_text(const struct ledger_file *file, int rc, bool *has_errno)
 {
 	*has_errno = false;
 	switch (rc & 0xff) {
@@ -109,12 +103,14 @@ static const char *fault_text(int rc, bool *has_errno)
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 	case SQLITE_FORMAT:
-	case SQLITE_ERROR:
 	case SQLITE_SCHEMA:
 	case SQLITE_CONSTRAINT:
 	case SQLITE_MISMATCH:
-		return "the file is damaged; move it away with its -wal and -shm, and a new one is "
-		       "made";
+		return DAMAGED;
+	case SQLITE_ERROR:
+		return file->is_checked
+			   ? "a fault of gae-run's, not of the file's: please report it"
+			   : DAMAGED;
 	case SQLITE_READONLY:
 	case SQLITE_PERM:
 		return "not writable; check the permissions of file and directory";
@@ -129,13 +125,13 @@ static const char *fault_text(int rc, bool *has_errno)
 int ledger_file_fault(struct ledger_file *file, int rc, char *error, size_t room)
 {
 	bool has_errno;
-	const char *what = fault_text(rc, &has_errno);
+	const char *what = fault_text(file, rc, &has_errno);
 	int number = file->db ? sqlite3_system_errno(file->db) : 0;
 	char text[512];
 
 	if ((rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_LOCKED ||
 	    (rc & 0xff) == SQLITE_PROTOCOL)
-		return fail(file, -EAGAIN, "in use by others for too long; try again", error, room);
+		return fail(file, -EAGAIN, "in use by others for too long", error, room);
 	snprintf(text, sizeof(text), "%s (%s)", what,
 		 has_errno && number ? strerror(number) : sqlite3_errstr(rc));
 	return fail(file, -EIO, text, error, room);
@@ -237,7 +233,10 @@ static void set_defences(sqlite3 *db)
 	for (size_t i = 0; i < sizeof(off) / sizeof(off[0]); i++)
 		sqlite3_db_config(db, off[i], 0, NULL);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	/* Closing a file that turns out not to be ours must not move its WAL into it. */
+	/*
+	 * Moving the WAL into the file takes two fsyncs, and each run's end would wait for them; of a
+	 * file that turns out not to be ours it would be wrong.  Who writes the 1,000th page does it.
+	 */
 	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_limit(db, SQLITE_LIMIT_LENGTH, 1000000);
 	sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
@@ -310,6 +309,7 @@ static int check_schema(struct ledger_file *file, char *error, size_t room)
 
 	if (rc > 0)
 		return ledger_file_fault(file, rc, error, room);
+	file->is_checked = rc == 0;
 	snprintf(text, sizeof(text), "%s; name another file", why ? why : "");
 	return rc ? fail(file, -EIO, text, error, room) : 0;
 }
@@ -336,7 +336,6 @@ static int prepare_write(struct ledger_file *file, char *error, size_t room)
 	if (rc)
 		return rc;
 	rc = set_journal(file);
-	sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
 	return rc ? ledger_file_fault(file, rc, error, room) : 0;
 }
 
@@ -386,6 +385,7 @@ int ledger_file_open(struct ledger_file *file, const char *path, enum ledger_acc
 		return fail(file, -EIO, used > 0 ? "the path is too long" : "the path is empty",
 			    error, room);
 	ledger_file_wait(file, LEDGER_WAIT_MS);
+	file->is_checked = false;
 	rc = check_place(file, access, error, room);
 	if (!rc)
 		rc = open_db(file, access, error, room);

@@ -25,6 +25,7 @@ enum ledger_access { LEDGER_READ, LEDGER_WRITE };
 struct ledger_file {
 	sqlite3 *db; /* NULL: not open */
 	char path[PATH_MAX];
+	bool is_checked;     /* its tables are those of a ledger */
 	int64_t deadline_ms; /* CLOCK_MONOTONIC, until when other processes are waited for */
 };
 

@@ -102,6 +102,14 @@ static bool has_other_filters(const struct reader_query *query)
 	return false;
 }
 
+/* Where the data begins; without any, a day that is drawn empty. */
+static int first_day(const struct loader *loader, const struct reader_query *query)
+{
+	if (loader->first)
+		return loader->first;
+	return query->to == DAY_MAX ? 19700101 : query->to;
+}
+
 static int find_range(struct loader *loader, struct ledger_file *file,
 		      const struct reader_query *query)
 {
@@ -118,7 +126,7 @@ static int find_range(struct loader *loader, struct ledger_file *file,
 		return 0;
 	rc = reader_query_run(file, &days, visit_range, loader);
 	if (chart->from == DAY_MIN)
-		chart->from = loader->first ? loader->first : 19700101;
+		chart->from = first_day(loader, query);
 	if (chart->to == DAY_MAX)
 		chart->to = loader->last > chart->from ? loader->last : chart->from;
 	return rc;

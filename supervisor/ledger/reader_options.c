@@ -3,6 +3,7 @@
 
 #include "net/addr.h"
 #include "shared/base/escape.h"
+#include "shared/base/option_fault.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -307,18 +308,6 @@ static const struct option_row rows[] = {
 };
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
 
-static int reject(int found, char **argv, const struct origin *origin)
-{
-	char word[128];
-
-	escape_name(word, sizeof(word), argv[optind - 1], strlen(argv[optind - 1]));
-	if (found == ':')
-		return fail(origin, "option %s needs an argument", word);
-	if (optopt > 255)
-		return fail(origin, "option %s takes no argument", word);
-	return fail(origin, "unknown option %s", word);
-}
-
 static void make_table(struct option *names)
 {
 	for (size_t i = 0; i < N_ROWS; i++)
@@ -343,8 +332,10 @@ static int parse_line(int argc, char **argv, struct reader_options *options, boo
 
 		while (i < N_ROWS && rows[i].letter != found)
 			i++;
-		if (i == N_ROWS)
-			return reject(found, argv, origin);
+		if (i == N_ROWS) {
+			option_fault(found, argv, names, origin->error, origin->room);
+			return -EINVAL;
+		}
 		snprintf(name, sizeof(name), "--%s", rows[i].name);
 		origin->name = name;
 		seen[i] = true;

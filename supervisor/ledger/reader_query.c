@@ -109,11 +109,36 @@ static void read_row(sqlite3_stmt *statement, const struct reader_query *query,
 	}
 }
 
+/*
+ * SQLite's own sum() fails where the sum has no room; this one takes its place and stays at the
+ * largest, as the sums in the ledger do.  What is below zero, and so was never written, is zero.
+ */
+static void sum_step(sqlite3_context *context, int n, sqlite3_value **values)
+{
+	int64_t *sum = sqlite3_aggregate_context(context, sizeof(*sum));
+	int64_t value = sqlite3_value_int64(values[0]);
+
+	(void)n;
+	if (sum && value > 0 && __builtin_add_overflow(*sum, value, sum))
+		*sum = INT64_MAX;
+}
+
+static void sum_final(sqlite3_context *context)
+{
+	const int64_t *sum = sqlite3_aggregate_context(context, 0); /* NULL: of no rows */
+
+	sqlite3_result_int64(context, sum ? *sum : 0);
+}
+
 /* Return: SQLite's code. */
 static int prepare(struct ledger_file *file, char *sql, sqlite3_stmt **statement)
 {
-	int rc = sql ? sqlite3_prepare_v2(file->db, sql, -1, statement, NULL) : SQLITE_NOMEM;
+	int rc = sqlite3_create_function(file->db, "sum", 1,
+					 SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
+					 NULL, NULL, sum_step, sum_final);
 
+	if (!rc)
+		rc = sql ? sqlite3_prepare_v2(file->db, sql, -1, statement, NULL) : SQLITE_NOMEM;
 	free(sql);
 	return rc;
 }

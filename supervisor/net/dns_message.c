@@ -11,6 +11,13 @@
 #define FLAG_QR 0x8000u
 #define FLAGS_OPCODE 0x7800u
 #define FLAG_TC 0x0200u
+/* Of the others these mean something in a question: recursion desired, authentic data, checking disabled. */
+#define FLAGS_TIDY 0x0130u
+/* Of an OPT record: answers of DNSSEC are welcome (RFC 3225). */
+#define OPT_DO 0x8000u
+/* RFC 7873: 8 bytes of the client's, and 8 to 32 of the server's. RFC 7830: zeros. */
+enum { OPTION_COOKIE = 10, OPTION_PADDING = 12, COOKIE_CLIENT = 8, COOKIE_MAX = 40 };
+#define PADDING_MAX 512
 
 /* What has not been read yet. */
 struct reader {
@@ -54,6 +61,9 @@ static bool read_name(struct reader *reader, struct dns_question *question)
 		for (size_t i = 0; i < length; i++) {
 			char c = (char)tolower(reader->at[i]);
 
+			/* Nor would the text that is compared be the whole name. */
+			if (c == '\0')
+				return false;
 			question->plain &= is_plain(c);
 			question->name[used++] = c;
 		}
@@ -63,16 +73,50 @@ static bool read_name(struct reader *reader, struct dns_question *question)
 	return true;
 }
 
-/* RFC 6891 6.1.2: the root, the type, size, rcode and flags, then data; nothing behind it. */
-static bool read_opt(struct reader *reader)
+static bool is_tidy_option(uint16_t code, const uint8_t *data, size_t length)
 {
-	uint16_t type, ignored, length;
+	if (code == OPTION_COOKIE)
+		return length == COOKIE_CLIENT ||
+		       (length >= 2 * (size_t)COOKIE_CLIENT && length <= COOKIE_MAX);
+	if (code != OPTION_PADDING || length > PADDING_MAX)
+		return false;
+	for (size_t i = 0; i < length; i++)
+		if (data[i])
+			return false;
+	return true;
+}
+
+/* Options that resolvers send, each once: what else is there has room for anything. */
+static bool are_tidy_options(struct reader reader)
+{
+	unsigned int seen = 0;
+
+	while (reader.at != reader.end) {
+		uint16_t code, length;
+
+		if (!read_u16(&reader, &code) || !read_u16(&reader, &length) ||
+		    reader.end - reader.at < length || !is_tidy_option(code, reader.at, length) ||
+		    (seen & 1u << code))
+			return false;
+		seen |= 1u << code;
+		reader.at += length;
+	}
+	return true;
+}
+
+/* RFC 6891 6.1.2: the root, the type, size, rcode, version and flags, then options; nothing behind it. */
+static bool read_opt(struct reader *reader, bool *tidy)
+{
+	uint16_t type, size, version, flags, length;
 
 	if (reader->at == reader->end || *reader->at++ != 0)
 		return false;
-	return read_u16(reader, &type) && type == DNS_OPT && read_u16(reader, &ignored) &&
-	       read_u16(reader, &ignored) && read_u16(reader, &ignored) &&
-	       read_u16(reader, &length) && reader->end - reader->at == length;
+	if (!read_u16(reader, &type) || type != DNS_OPT || !read_u16(reader, &size) ||
+	    !read_u16(reader, &version) || !read_u16(reader, &flags) ||
+	    !read_u16(reader, &length) || reader->end - reader->at != length)
+		return false;
+	*tidy &= version == 0 && (flags & ~OPT_DO) == 0 && are_tidy_options(*reader);
+	return true;
 }
 
 int dns_question_parse(const void *message, size_t size, struct dns_question *question)
@@ -89,7 +133,8 @@ int dns_question_parse(const void *message, size_t size, struct dns_question *qu
 	    header[4] || header[5] > 1 || !read_name(&reader, question) ||
 	    !read_u16(&reader, &question->type) || !read_u16(&reader, &question->class))
 		return -EBADMSG;
-	if (header[5] ? !read_opt(&reader) : reader.at != reader.end)
+	question->tidy = (header[1] & ~FLAGS_TIDY) == 0;
+	if (header[5] ? !read_opt(&reader, &question->tidy) : reader.at != reader.end)
 		return -EBADMSG;
 	return 0;
 }
@@ -117,10 +162,9 @@ bool dns_name_is_below(const char *name, const char *zone)
 	       memcmp(name + size - zone_size, zone, zone_size) == 0;
 }
 
-bool dns_question_is_reverse(const struct dns_question *question)
+bool dns_name_is_reverse(const char *name)
 {
-	return dns_name_is_below(question->name, "in-addr.arpa") ||
-	       dns_name_is_below(question->name, "ip6.arpa");
+	return dns_name_is_below(name, "in-addr.arpa") || dns_name_is_below(name, "ip6.arpa");
 }
 
 void dns_question_nowhere(uint16_t id, void *out)

@@ -32,24 +32,26 @@ struct dns_question {
 	char name[DNS_NAME_MAX]; /* lower case, no dot at the end; "" is the root */
 	/* Letters, digits, hyphens, underscores and dots between labels: else .name is not to be compared. */
 	bool plain;
+	/* No bits and no options but those that resolvers use: RD, AD, CD, DO, a cookie, padding of zeros. */
+	bool tidy;
 };
 
 /**
  * dns_question_parse() - read a message that is one question and nothing else.
  * An OPT record may follow it; pointers (compression) have nothing to point at.
  * Return: 0; -EBADMSG: no such message (an answer, another operation, several questions,
- *         other records, bytes left over, a name that is too long or has no end).
+ *         other records, bytes left over, a name that is too long, has no end or a zero byte).
  */
 int dns_question_parse(const void *message, size_t size, struct dns_question *question);
 
 /** dns_question_asks_address() - is its type one whose answer leads to addresses? */
 bool dns_question_asks_address(const struct dns_question *question);
 
-/** dns_question_is_reverse() - does it ask for what belongs to an address (below in-addr.arpa or ip6.arpa)? */
-bool dns_question_is_reverse(const struct dns_question *question);
-
 /** dns_name_is_below() - is @name below @zone, by whole labels?  Both lower case; @zone itself is not. */
 bool dns_name_is_below(const char *name, const char *zone);
+
+/** dns_name_is_reverse() - does @name stand for an address (below in-addr.arpa or ip6.arpa)?  Lower case. */
+bool dns_name_is_reverse(const char *name);
 
 #define DNS_NOWHERE_SIZE 25
 /**

@@ -11,23 +11,15 @@
  */
 #include "net/names_inner.h"
 
+#include "shared/base/clock.h"
 #include "shared/base/fd.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 
 #define LABELS_MAX 128 /* a name has no more (RFC 1035: 255 bytes) */
-
-int64_t names_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* --- texts --- */
 
@@ -275,7 +267,7 @@ void names_report(struct names *names, uint32_t name)
 
 void names_want(struct names *names, uint32_t name)
 {
-	int64_t now = names_now_ms();
+	int64_t now = clock_now_ms();
 
 	pthread_mutex_lock(&names->lock);
 	if (names->entries[name].text[0] != '*' && now >= names->certain[name].until_ms)
@@ -329,7 +321,7 @@ enum names_answer names_ask(struct names *names, const uint32_t *list, size_t n,
 			    const struct net_addr *addr, uint32_t *which)
 {
 	enum names_answer answer = NAMES_YES;
-	int64_t now = names_now_ms();
+	int64_t now = clock_now_ms();
 
 	pthread_mutex_lock(&names->lock);
 	*which = find_member(names, list, n, addr, now);
@@ -356,7 +348,7 @@ enum names_answer names_ask(struct names *names, const uint32_t *list, size_t n,
 
 bool names_has(struct names *names, uint32_t name, const struct net_addr *addr)
 {
-	int64_t now = names_now_ms();
+	int64_t now = clock_now_ms();
 	bool found;
 
 	pthread_mutex_lock(&names->lock);
@@ -371,7 +363,7 @@ bool names_has(struct names *names, uint32_t name, const struct net_addr *addr)
 const char *names_of(struct names *names, const struct net_addr *addr, char *out)
 {
 	const struct names_entry *best = NULL;
-	int64_t now = names_now_ms();
+	int64_t now = clock_now_ms();
 
 	pthread_mutex_lock(&names->lock);
 	for (const struct names_address *a = names_first(names, addr); a; a = a->next) {
@@ -438,7 +430,7 @@ static uint32_t add_observed(struct names *names, const char *text, int64_t now,
 enum names_seen names_observe(struct names *names, const char *text, uint32_t *name)
 {
 	enum names_seen seen = NAMES_FRESH;
-	int64_t now = names_now_ms();
+	int64_t now = clock_now_ms();
 	bool crowded = false;
 
 	pthread_mutex_lock(&names->lock);

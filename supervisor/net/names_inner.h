@@ -107,8 +107,6 @@ static inline bool names_is_observed(const struct names *names, uint32_t name)
 	return name >= names->config.n_names;
 }
 
-int64_t names_now_ms(void);
-
 /* --- names.c; the lock is held --- */
 void names_queue_add(struct names *names, uint32_t name, int64_t now);
 uint32_t names_queue_take(struct names *names);
@@ -126,7 +124,9 @@ void names_keep_fini(struct names *names);
 /** names_first() - the first of the bucket of @addr; others than @addr are in it as well. */
 struct names_address *names_first(const struct names *names, const struct net_addr *addr);
 bool names_is_valid(const struct names *names, const struct names_address *address, int64_t now);
-void names_keep(struct names *names, uint32_t name, const struct net_addr *addr, int64_t expires);
+/** names_keep() - @addr is @name's until @expires; one that ends before may go for it. */
+void names_keep(struct names *names, uint32_t name, const struct net_addr *addr, int64_t expires,
+		int64_t now);
 /** names_drop() - those that are not valid any more, or @all. */
 void names_drop(struct names *names, uint32_t name, bool all, int64_t now);
 /** names_tick() - renewals, and addresses that are about to end; takes the lock itself. */

@@ -8,6 +8,8 @@
  */
 #include "net/names_inner.h"
 
+#include "shared/base/clock.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -25,7 +27,7 @@ bool names_keep_init(struct names *names)
 	names->buckets = calloc(names->n_buckets, sizeof(*names->buckets));
 	/* Without random numbers at start-up the tables work all the same. */
 	if (getrandom(names->seed, sizeof(names->seed), GRND_NONBLOCK) < 0)
-		names->seed[0] = (uint64_t)names_now_ms();
+		names->seed[0] = (uint64_t)clock_now_ms();
 	return names->buckets != NULL;
 }
 
@@ -107,7 +109,42 @@ static struct names_address *find(const struct names *names, uint32_t name,
 	return address;
 }
 
-void names_keep(struct names *names, uint32_t name, const struct net_addr *addr, int64_t expires)
+/* @address is of its name's list no more. */
+static void drop_address(struct names *names, struct names_entry *entry,
+			 struct names_address *address)
+{
+	struct names_address **at = &names->buckets[bucket_of(names, &address->addr)];
+
+	while (*at != address)
+		at = &(*at)->next;
+	*at = address->next;
+	free(address);
+	entry->n--;
+	names->n_addresses--;
+}
+
+/*
+ * Makes room for an address until @expires, of a name that has as many as it may: the one goes that would be
+ * the first to end, for what was answered last is what the program uses; never one that a connection needs.
+ */
+static bool make_room(struct names *names, struct names_entry *entry, int64_t expires, int64_t now)
+{
+	struct names_address **first = NULL, *gone;
+
+	for (struct names_address **at = &entry->addresses; *at; at = &(*at)->sibling)
+		if ((*at)->held_ms <= now && (*at)->expires_ms < expires &&
+		    (!first || (*at)->expires_ms < (*first)->expires_ms))
+			first = at;
+	if (!first)
+		return false;
+	gone = *first;
+	*first = gone->sibling;
+	drop_address(names, entry, gone);
+	return true;
+}
+
+void names_keep(struct names *names, uint32_t name, const struct net_addr *addr, int64_t expires,
+		int64_t now)
 {
 	struct names_entry *entry = &names->entries[name];
 	struct names_address *address = find(names, name, addr);
@@ -119,7 +156,8 @@ void names_keep(struct names *names, uint32_t name, const struct net_addr *addr,
 			address->expires_ms = expires;
 		return;
 	}
-	if (entry->n >= max || names->n_addresses >= ADDRESSES_ALL_MAX)
+	if ((entry->n >= max || names->n_addresses >= ADDRESSES_ALL_MAX) &&
+	    !make_room(names, entry, expires, now))
 		return;
 	address = malloc(sizeof(*address));
 	if (!address)
@@ -138,16 +176,6 @@ void names_keep(struct names *names, uint32_t name, const struct net_addr *addr,
 	names->n_addresses++;
 }
 
-static void unlink_address(struct names *names, const struct names_address *address)
-{
-	struct names_address **at = &names->buckets[bucket_of(names, &address->addr)];
-
-	while (*at != address)
-		at = &(*at)->next;
-	*at = address->next;
-	names->n_addresses--;
-}
-
 void names_drop(struct names *names, uint32_t name, bool all, int64_t now)
 {
 	struct names_entry *entry = &names->entries[name];
@@ -161,9 +189,7 @@ void names_drop(struct names *names, uint32_t name, bool all, int64_t now)
 			continue;
 		}
 		*at = address->sibling;
-		unlink_address(names, address);
-		free(address);
-		entry->n--;
+		drop_address(names, entry, address);
 	}
 }
 
@@ -244,7 +270,7 @@ static void hold(struct names *names, const struct endangered *ask, int64_t now)
 void names_tick(struct names *names)
 {
 	struct endangered ask = {.n = 0};
-	int64_t now = names_now_ms(), next = INT64_MAX;
+	int64_t now = clock_now_ms(), next = INT64_MAX;
 
 	pthread_mutex_lock(&names->lock);
 	if (now < names->tick_ms) {

@@ -9,6 +9,8 @@
  */
 #include "net/names_inner.h"
 
+#include "shared/base/clock.h"
+
 #include <ares.h>
 #include <errno.h>
 #include <netdb.h>
@@ -71,7 +73,7 @@ static void keep_answer(struct names *names, uint32_t name, const struct ares_ad
 		if (ttl < names->config.ttl_min_s)
 			ttl = names->config.ttl_min_s;
 		expires = now + (int64_t)ttl * 1000;
-		names_keep(names, name, &addr, expires);
+		names_keep(names, name, &addr, expires, now);
 		if (expires < entry->until_ms)
 			entry->until_ms = expires;
 	}
@@ -139,7 +141,7 @@ static void query_done(void *argument, int status, int timeouts, struct ares_add
 	struct query *query = argument;
 	struct names *names = query->names;
 	bool has_addresses = status == ARES_SUCCESS && answer && answer->nodes;
-	int64_t now = names_now_ms();
+	int64_t now = clock_now_ms();
 
 	(void)timeouts;
 	if (!names->closing) {
@@ -256,7 +258,7 @@ static void query_start(struct names *names, const struct start *start, int fami
 	pthread_mutex_lock(&names->lock);
 	query_ended(entry, status == ARES_SUCCESS ? ARES_ENOMEM : status, false);
 	if (entry->queries == 0)
-		end_lookup(names, start->name, names_now_ms());
+		end_lookup(names, start->name, clock_now_ms());
 	pthread_mutex_unlock(&names->lock);
 }
 
@@ -274,7 +276,7 @@ static bool take_next(struct names *names, struct start *start)
 		entry->ok = entry->uncertain = false;
 		entry->status = ARES_SUCCESS;
 		entry->until_ms = INT64_MAX;
-		entry->deadline_ms = names_now_ms() + names->config.timeout_ms;
+		entry->deadline_ms = clock_now_ms() + names->config.timeout_ms;
 		start->round = ++entry->round;
 		start->generation = entry->generation;
 		strncpy(start->text, entry->text, sizeof(start->text) - 1);
@@ -301,7 +303,7 @@ static void start_queued(struct names *names)
 void names_start(struct names *names, uint32_t name)
 {
 	const struct names_entry *entry = &names->entries[name];
-	int64_t now = names_now_ms();
+	int64_t now = clock_now_ms();
 
 	pthread_mutex_lock(&names->lock);
 	if (now < names->certain[name].until_ms && entry->state == NAME_IDLE)
@@ -321,7 +323,7 @@ int names_fd(struct names *names)
 
 int names_timeout_ms(struct names *names)
 {
-	int64_t soonest, now = names_now_ms();
+	int64_t soonest, now = clock_now_ms();
 	struct timeval tv;
 	bool room;
 
@@ -366,7 +368,7 @@ static void process(struct names *names)
 
 static void end_late(struct names *names)
 {
-	int64_t now = names_now_ms();
+	int64_t now = clock_now_ms();
 
 	pthread_mutex_lock(&names->lock);
 	for (size_t i = names->n_pending; i-- > 0;)
@@ -412,7 +414,7 @@ void names_run(struct names *names)
 
 static bool is_known(struct names *names, uint32_t name)
 {
-	int64_t now = names_now_ms();
+	int64_t now = clock_now_ms();
 	bool known;
 
 	pthread_mutex_lock(&names->lock);
@@ -423,11 +425,11 @@ static bool is_known(struct names *names, uint32_t name)
 
 int names_wait(struct names *names, uint32_t name, int timeout_ms)
 {
-	int64_t deadline = names_now_ms() + timeout_ms;
+	int64_t deadline = clock_now_ms() + timeout_ms;
 
 	while (!is_known(names, name)) {
 		struct pollfd p = {.fd = names->epoll_fd, .events = POLLIN};
-		int64_t left = deadline - names_now_ms();
+		int64_t left = deadline - clock_now_ms();
 		int sleep;
 
 		if (left <= 0)

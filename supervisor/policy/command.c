@@ -1,21 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/command.h"
 
+#include "policy/filter_make.h"
 #include "policy/print.h"
 #include "shared/base/log.h"
 
 #include <stdlib.h>
 
-/* The error stands alone on its line: editors and scripts read FILE:LINE:COL at its beginning. */
+void command_print_error(const struct policy_error *error)
+{
+	char line[sizeof(error->file) + sizeof(error->text) + 32];
+
+	fprintf(stderr, "%s\n", policy_error_format(error, line, sizeof(line)));
+}
+
 struct plan *command_plan(const struct command_options *options, const char *const *sources,
 			  size_t n)
 {
 	struct policy_error error;
 	struct plan *plan = policy_load(sources, n, options->installed, &error);
-	char line[sizeof(error.file) + sizeof(error.text) + 32];
 
 	if (!plan)
-		fprintf(stderr, "%s\n", policy_error_format(&error, line, sizeof(line)));
+		command_print_error(&error);
 	return plan;
 }
 
@@ -35,13 +41,42 @@ static struct plan *plan_of_arguments(const struct command_options *options, int
 	return plan;
 }
 
+/*
+ * What gae-run would make of it, and not less: without Landlock's fence, and with as many
+ * processes to protect as there can be.
+ */
+static bool filter_fits(const struct plan *plan)
+{
+	const struct rlimit files = {1024, 1u << 20};
+	int pids[FILTER_PROTECTED_MAX];
+	struct filter_setup setup = {.protected_pids = pids,
+				     .n_protected = FILTER_PROTECTED_MAX,
+				     .window = fd_window_fit(&files),
+				     .local_sockets = true};
+	struct sock_fprog program = {0};
+	struct filter_spec *spec;
+	struct policy_error error;
+
+	for (int i = 0; i < FILTER_PROTECTED_MAX; i++)
+		pids[i] = i + 1;
+	if (filter_make(plan, &setup, &spec, &program, &error) < 0) {
+		command_print_error(&error);
+		return false;
+	}
+	free(program.filter);
+	filter_spec_free(spec);
+	return true;
+}
+
 int command_check(const struct command_options *options, int argc, char **argv)
 {
 	struct plan *plan = plan_of_arguments(options, argc, argv);
 	size_t sets = 0;
 
-	if (!plan)
+	if (!plan || !filter_fits(plan)) {
+		plan_free(plan);
 		return COMMAND_FAILED;
+	}
 	for (size_t i = 0; i < plan->n_sets; i++)
 		sets += plan->sets[i]->name != NULL;
 	printf("ok: %zu rules, %zu sets, %zu prefixes, %zu host names, %zu socket options, %zu "

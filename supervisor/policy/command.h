@@ -23,6 +23,9 @@ struct command_options {
 	const char *const *installed;
 };
 
+/** command_print_error() - alone on its line: editors and scripts read FILE:LINE:COL at its beginning. */
+void command_print_error(const struct policy_error *error);
+
 /** command_plan() - the policy of @sources, or NULL with its error printed. */
 struct plan *command_plan(const struct command_options *options, const char *const *sources,
 			  size_t n);

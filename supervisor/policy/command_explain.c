@@ -8,7 +8,6 @@
 #include "shared/base/log.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <limits.h>
 #include <netdb.h>
 #include <stdlib.h>
@@ -166,15 +165,12 @@ static int explain_urls(const struct explainer *explainer, int argc, char **argv
 
 static bool parse_number(const char *text, int *number)
 {
-	char *end;
-	long value;
+	long long value;
+	bool is_number = sockopt_number_parse(text, 0, INT_MAX, &value);
 
-	if (text[0] < '0' || text[0] > '9')
-		return false;
-	errno = 0;
-	value = strtol(text, &end, 0);
-	*number = (int)value;
-	return !*end && !errno && value <= INT_MAX;
+	if (is_number)
+		*number = (int)value;
+	return is_number;
 }
 
 static int explain_option(const struct plan *plan, const char *level_text, const char *option_text)

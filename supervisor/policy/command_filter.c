@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/command.h"
-#include "policy/filter.h"
+#include "policy/filter_make.h"
 #include "shared/base/log.h"
 
 #include <errno.h>
@@ -61,9 +61,10 @@ int command_filter(const struct command_options *options, int argc, char **argv)
 	const struct rlimit files = {1024, 1u << 20};
 	struct filter_setup setup = {.signal_scope = true, .window = fd_window_fit(&files)};
 	struct sock_fprog program = {0};
+	struct policy_error error;
 	struct filter_spec *spec;
 	struct plan *plan;
-	int status = COMMAND_FAILED, error;
+	int status = COMMAND_FAILED;
 
 	(void)argv;
 	if (argc) {
@@ -75,10 +76,8 @@ int command_filter(const struct command_options *options, int argc, char **argv)
 	plan = command_plan(options, options->sources, options->n_sources);
 	if (!plan)
 		return COMMAND_FAILED;
-	spec = filter_spec_new(plan, &setup);
-	error = spec ? filter_compile(spec, &program) : -ENOMEM;
-	if (error)
-		log_error("cannot compile the filter: %s", strerror(-error));
+	if (filter_make(plan, &setup, &spec, &program, &error) < 0)
+		command_print_error(&error);
 	else
 		status = show(options, spec, &program);
 	free(program.filter);

@@ -11,9 +11,13 @@
 
 #define REPORTED_MAX 10 /* malformed lines named one by one */
 
+struct tally {
+	size_t good, bad; /* lines that were understood, and passed over */
+};
+
 /* Return: 0, or -errno when the reading must end. */
 static int take_line(struct learn *learn, const char *path, size_t number, const char *line,
-		     size_t size, size_t *bad)
+		     size_t size, struct tally *tally)
 {
 	int status;
 
@@ -22,9 +26,10 @@ static int take_line(struct learn *learn, const char *path, size_t number, const
 	if (!size)
 		return 0;
 	status = learn_line(learn, line, size);
+	tally->good += status == 0;
 	if (status != -EINVAL)
 		return status;
-	if ((*bad)++ < REPORTED_MAX)
+	if (tally->bad++ < REPORTED_MAX)
 		log_warn("%s:%zu: passed over; expected a line of a JSON trace", path, number);
 	return 0;
 }
@@ -32,19 +37,27 @@ static int take_line(struct learn *learn, const char *path, size_t number, const
 static int read_trace(struct learn *learn, FILE *in, const char *path)
 {
 	CLEANUP_FREE char *line = NULL;
-	size_t room = 0, bad = 0, number = 0;
+	size_t room = 0, number = 0;
+	struct tally tally = {0};
 	ssize_t size;
 	int status = 0;
 
 	while (!status && (size = getline(&line, &room, in)) >= 0)
-		status = take_line(learn, path, ++number, line, (size_t)size, &bad);
+		status = take_line(learn, path, ++number, line, (size_t)size, &tally);
 	if (!status && ferror(in))
 		status = -EIO;
 	if (status)
 		log_error("%s: %s", path, strerror(-status));
-	if (bad)
-		log_warn("%s: %zu of %zu lines passed over", path, bad, number);
-	return status;
+	if (tally.bad)
+		log_warn("%s: %zu of %zu lines passed over", path, tally.bad, number);
+	if (status || tally.good || !tally.bad)
+		return status;
+	/* What would be printed forbids everything. */
+	log_error(
+	    "%s: no line of a JSON trace in it; is it a text trace? gae-run --trace-format json "
+	    "writes one",
+	    path);
+	return -EINVAL;
 }
 
 static int learn_file(struct learn *learn, const char *path)

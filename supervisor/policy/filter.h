@@ -114,8 +114,8 @@ int filter_compile(const struct filter_spec *spec, struct sock_fprog *program);
 /**
  * filter_verify() - run @program over the table of calls that @spec gives rise to.
  * @bad: where not NULL, the first call that is answered otherwise than the spec says
- * Return: number of calls checked, -EINVAL (an answer differs), -ELOOP or
- *         -EFAULT (the program is no valid filter).
+ * Return: number of calls checked, -EINVAL (an answer differs), -EFAULT (the program is no
+ *         valid filter), -ENOMEM.
  */
 int filter_verify(const struct filter_spec *spec, const struct sock_fprog *program,
 		  struct seccomp_data *bad);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/bpf.h"
 #include "policy/filter_build.h"
+#include "policy/filter_classes.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,23 +13,25 @@
  * every test in it arguments that just miss it, with garbage and with nothing
  * in the bits that do not matter; every combination of the values that a row
  * speaks of; every number, other architectures, x32.  The spec and the program
- * must give the same answer to all.
+ * must give the same answer to all.  Of calls that neither of them can tell
+ * apart (filter_classes.h) the first is run.
  */
 struct verifier {
 	const struct filter_spec *spec;
 	const struct sock_fprog *program;
+	struct filter_classes *classes; /* of the row that is checked */
+	uint64_t (*foreign)[6];         /* see gather_foreign() */
+	size_t n_foreign;
 	struct seccomp_data *bad;
-	int checked;
+	int checked; /* calls of the table */
 	int error;
 };
 
-static void check_call(struct verifier *v, uint32_t arch, uint32_t nr, const uint64_t args[6])
+static void run_call(struct verifier *v, uint32_t nr, const uint64_t args[6])
 {
-	struct seccomp_data call = {.nr = (int)nr, .arch = arch};
+	struct seccomp_data call = {.nr = (int)nr, .arch = FILTER_ARCH};
 	uint32_t answer;
 
-	if (v->error)
-		return;
 	for (int i = 0; i < 6; i++)
 		call.args[i] = args[i];
 	if (bpf_run(v->program, &call, &answer))
@@ -38,7 +40,16 @@ static void check_call(struct verifier *v, uint32_t arch, uint32_t nr, const uin
 		v->error = -EINVAL;
 	if (v->error)
 		*v->bad = call;
+}
+
+/* A call of the row that is checked. */
+static void check_call(struct verifier *v, const struct filter_row *row, const uint64_t args[6])
+{
+	if (v->error)
+		return;
 	v->checked++;
+	if (filter_classes_is_new(v->classes, args))
+		run_call(v, (uint32_t)row->nr, args);
 }
 
 /* --- numbers and architectures --- */
@@ -65,16 +76,10 @@ static void check_fixed(struct verifier *v, uint32_t arch, uint32_t nr)
 static void check_number(struct verifier *v, uint32_t nr)
 {
 	const struct filter_row *row = filter_row_find(v->spec, (int)nr);
-	static const uint64_t zeros[6];
-	static const uint64_t ones[6] = {UINT64_MAX, UINT64_MAX, UINT64_MAX,
-					 UINT64_MAX, UINT64_MAX, UINT64_MAX};
 
-	if (!row || row->n_clauses == 1) {
+	/* What looks at arguments is for check_row(). */
+	if (!row || row->n_clauses == 1)
 		check_fixed(v, FILTER_ARCH, nr);
-		return;
-	}
-	check_call(v, FILTER_ARCH, nr, zeros);
-	check_call(v, FILTER_ARCH, nr, ones);
 }
 
 static void check_numbers(struct verifier *v)
@@ -138,66 +143,73 @@ static void clause_args(const struct filter_clause *clause, uint64_t fill, uint6
 		satisfy(&clause->conds[i], &args[clause->conds[i].arg]);
 }
 
-/* Arguments of the clause but for the low half of one. */
-static void check_low(struct verifier *v, uint32_t nr, const uint64_t base[6], uint8_t arg,
-		      uint32_t low)
+/* The base of the classes but for the low half of one argument. */
+static void check_low(struct verifier *v, const struct filter_row *row, const uint64_t base[6],
+		      uint8_t arg, uint32_t low)
 {
 	uint64_t args[6];
 
+	if (v->error)
+		return;
+	v->checked++;
+	if (!filter_classes_is_new_low(v->classes, arg, low))
+		return;
 	memcpy(args, base, sizeof(args));
 	set_low(&args[arg], low);
-	check_call(v, FILTER_ARCH, nr, args);
+	run_call(v, (uint32_t)row->nr, args);
 }
 
-static void check_near_value(struct verifier *v, uint32_t nr, const uint64_t base[6],
-			     const struct filter_cond *cond)
+static void check_near_value(struct verifier *v, const struct filter_row *row,
+			     const uint64_t base[6], const struct filter_cond *cond)
 {
 	const uint32_t lows[] = {0, UINT32_MAX, cond->value + 1, cond->value - 1, ~cond->value};
 
 	for (size_t i = 0; i < sizeof(lows) / sizeof(lows[0]); i++)
-		check_low(v, nr, base, cond->arg, lows[i]);
+		check_low(v, row, base, cond->arg, lows[i]);
 	for (unsigned int bit = 0; bit < 32; bit++)
-		check_low(v, nr, base, cond->arg, cond->value ^ 1u << bit);
+		check_low(v, row, base, cond->arg, cond->value ^ 1u << bit);
 }
 
-static void check_every_bit(struct verifier *v, uint32_t nr, const uint64_t base[6],
-			    const struct filter_cond *cond)
+static void check_every_bit(struct verifier *v, const struct filter_row *row,
+			    const uint64_t base[6], const struct filter_cond *cond)
 {
 	uint64_t args[6];
 
 	for (unsigned int bit = 0; bit < 32; bit++) {
-		check_low(v, nr, base, cond->arg, cond->value ^ 1u << bit);
-		check_low(v, nr, base, cond->arg, ~(1u << bit));
+		check_low(v, row, base, cond->arg, cond->value ^ 1u << bit);
+		check_low(v, row, base, cond->arg, ~(1u << bit));
 	}
-	check_low(v, nr, base, cond->arg, ~cond->mask);
-	check_low(v, nr, base, cond->arg, cond->mask);
-	check_low(v, nr, base, cond->arg, 0);
+	check_low(v, row, base, cond->arg, ~cond->mask);
+	check_low(v, row, base, cond->arg, cond->mask);
+	check_low(v, row, base, cond->arg, 0);
 	if (cond->op != FILTER_ZERO64)
 		return;
 	memcpy(args, base, sizeof(args));
 	for (unsigned int bit = 0; bit < 64; bit++) {
 		args[cond->arg] = (uint64_t)1 << bit;
-		check_call(v, FILTER_ARCH, nr, args);
+		check_call(v, row, args);
 	}
 }
 
-static void check_clause(struct verifier *v, uint32_t nr, const struct filter_clause *clause)
+static void check_clause(struct verifier *v, const struct filter_row *row,
+			 const struct filter_clause *clause)
 {
 	static const uint64_t fills[] = {0, UINT64_MAX, 0xa5a5a5a55a5a5a5a};
 	uint64_t args[6];
 
 	for (size_t f = 0; f < sizeof(fills) / sizeof(fills[0]); f++) {
 		clause_args(clause, fills[f], args);
-		check_call(v, FILTER_ARCH, nr, args);
+		check_call(v, row, args);
 	}
 	for (size_t i = 0; i < clause->n_conds; i++) {
 		const struct filter_cond *cond = &clause->conds[i];
 
 		clause_args(clause, i & 1 ? UINT64_MAX : 0, args);
+		filter_classes_set_base(v->classes, args);
 		if (cond->op == FILTER_EQ32 || cond->op == FILTER_GE32)
-			check_near_value(v, nr, args, cond);
+			check_near_value(v, row, args, cond);
 		else
-			check_every_bit(v, nr, args, cond);
+			check_every_bit(v, row, args, cond);
 	}
 }
 
@@ -256,7 +268,7 @@ static void check_combinations(struct verifier *v, const struct filter_row *row)
 			args[i] = values[i].n ? values[i].low[rest % values[i].n] : 0;
 			rest /= values[i].n ? values[i].n : 1;
 		}
-		check_call(v, FILTER_ARCH, (uint32_t)row->nr, args);
+		check_call(v, row, args);
 	}
 }
 
@@ -284,82 +296,80 @@ static void check_strays(struct verifier *v, size_t index)
 				continue;
 			for (int a = 0; a < 6; a++)
 				args[a] = a == other ? 0x5a5a5a5a : pool.low[k];
-			check_call(v, FILTER_ARCH, (uint32_t)spec->rows[index].nr, args);
+			check_call(v, &spec->rows[index], args);
 		}
 	}
 }
 
 #define FOREIGN_MAX 4
 
-/* Arguments that other calls refuse: a jump out of the row into theirs shows. */
-static void check_foreign(struct verifier *v, size_t index)
+/* Arguments that calls refuse, of all rows. */
+static int gather_foreign(struct verifier *v)
 {
 	const struct filter_spec *spec = v->spec;
-	uint64_t args[6];
 
+	v->foreign = calloc(FOREIGN_MAX * (spec->n_rows + 1), sizeof(*v->foreign));
+	if (!v->foreign)
+		return -ENOMEM;
 	for (size_t i = 0; i < spec->n_rows; i++) {
 		const struct filter_row *row = &spec->rows[i];
 
-		for (size_t c = 0; c + 1 < row->n_clauses && c < FOREIGN_MAX; c++) {
-			clause_args(&row->clauses[c], 0, args);
-			check_call(v, FILTER_ARCH, (uint32_t)spec->rows[index].nr, args);
-		}
+		for (size_t c = 0; c + 1 < row->n_clauses && c < FOREIGN_MAX; c++)
+			clause_args(&row->clauses[c], 0, v->foreign[v->n_foreign++]);
 	}
+	return 0;
+}
+
+/* Arguments that other calls refuse: a jump out of the row into theirs shows. */
+static void check_foreign(struct verifier *v, const struct filter_row *row)
+{
+	for (size_t i = 0; i < v->n_foreign; i++)
+		check_call(v, row, v->foreign[i]);
+}
+
+static void check_extremes(struct verifier *v, const struct filter_row *row)
+{
+	static const uint64_t zeros[6];
+	static const uint64_t ones[6] = {UINT64_MAX, UINT64_MAX, UINT64_MAX,
+					 UINT64_MAX, UINT64_MAX, UINT64_MAX};
+
+	check_call(v, row, zeros);
+	check_call(v, row, ones);
 }
 
 static void check_row(struct verifier *v, size_t index)
 {
 	const struct filter_row *row = &v->spec->rows[index];
 
+	filter_classes_begin(v->classes, v->program, row);
 	for (size_t c = 0; c < row->n_clauses; c++)
-		check_clause(v, (uint32_t)row->nr, &row->clauses[c]);
+		check_clause(v, row, &row->clauses[c]);
 	check_combinations(v, row);
 	if (row->n_clauses > 1) {
+		check_extremes(v, row);
 		check_strays(v, index);
-		check_foreign(v, index);
+		check_foreign(v, row);
 	}
-}
-
-/* Half of the rows each: the check is the longest step of a start, and runs on two processors. */
-static void *check_odd_rows(void *verifier)
-{
-	struct verifier *v = verifier;
-
-	for (size_t i = 1; i < v->spec->n_rows; i += 2)
-		check_row(v, i);
-	return NULL;
-}
-
-static void check_even_rows(struct verifier *v)
-{
-	check_numbers(v);
-	check_arches(v);
-	for (size_t i = 0; i < v->spec->n_rows; i += 2)
-		check_row(v, i);
 }
 
 int filter_verify(const struct filter_spec *spec, const struct sock_fprog *program,
 		  struct seccomp_data *bad)
 {
-	struct seccomp_data bads[2] = {{0}, {0}};
-	struct verifier even = {.spec = spec, .program = program, .bad = &bads[0]};
-	struct verifier odd = {.spec = spec, .program = program, .bad = &bads[1]};
-	pthread_t thread;
-	bool helped;
+	struct seccomp_data call = {0};
+	struct verifier v = {.spec = spec, .program = program, .bad = bad ? bad : &call};
 
-	if (bad)
-		memset(bad, 0, sizeof(*bad));
+	*v.bad = call;
 	if (bpf_check(program))
 		return -EFAULT;
-	helped = pthread_create(&thread, NULL, check_odd_rows, &odd) == 0;
-	check_even_rows(&even);
-	if (helped)
-		pthread_join(thread, NULL);
-	else
-		check_odd_rows(&odd);
-	if (bad)
-		*bad = bads[even.error ? 0 : 1];
-	if (even.error || odd.error)
-		return even.error ? even.error : odd.error;
-	return even.checked + odd.checked;
+	v.classes = filter_classes_new();
+	v.error = v.classes ? gather_foreign(&v) : -ENOMEM;
+	if (!v.error) {
+		check_numbers(&v);
+		check_arches(&v);
+	}
+	for (size_t i = 0; i < spec->n_rows && !v.error; i++)
+		check_row(&v, i);
+	free(v.foreign);
+	filter_classes_free(v.classes);
+	return v.error ? v.error : v.checked;
 }

@@ -66,9 +66,11 @@ static int fail(const char *text, const char *what)
 
 static int add_source(struct command_options *options, const char *source)
 {
-	const char **grown =
-	    reallocarray(options->sources, options->n_sources + 1, sizeof(*options->sources));
+	const char **grown;
 
+	if (!*source)
+		return fail("--policy: empty value", NULL);
+	grown = reallocarray(options->sources, options->n_sources + 1, sizeof(*options->sources));
 	if (!grown)
 		return fail("out of memory", NULL);
 	options->sources = grown;

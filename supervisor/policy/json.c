@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/json.h"
 
+#include "shared/base/text.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,14 +37,6 @@ static bool take(struct reader *reader, char c)
 	return true;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Four digits behind \u. */
 static int read_hex(struct reader *reader, uint32_t *code)
 {
@@ -52,7 +46,7 @@ static int read_hex(struct reader *reader, uint32_t *code)
 	if (reader->end - reader->at < 4)
 		return -EINVAL;
 	for (int i = 0; i < 4; i++) {
-		digit = hex_digit(*reader->at++);
+		digit = text_hex_digit(*reader->at++);
 		if (digit < 0)
 			return -EINVAL;
 		*code = *code << 4 | (uint32_t)digit;

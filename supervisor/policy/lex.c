@@ -2,6 +2,7 @@
 #include "policy/lex.h"
 
 #include "policy/policy.h"
+#include "shared/base/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,39 +15,34 @@ static int fail(struct lex_error *error, uint32_t line, size_t col, const char *
 	return -1;
 }
 
-/* Length of the UTF-8 character at @s (RFC 3629 section 4: no overlong form, no surrogate), 0 if it is none. */
-static size_t utf8_size(const unsigned char *s, size_t left)
-{
-	size_t size = s[0] < 0x80   ? 1
-		      : s[0] < 0xc2 ? 0
-		      : s[0] < 0xe0 ? 2
-		      : s[0] < 0xf0 ? 3
-		      : s[0] < 0xf5 ? 4
-				    : 0;
-
-	if (!size || size > left)
-		return 0;
-	for (size_t i = 1; i < size; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return size;
-}
-
-static int check_byte(unsigned char c, uint32_t line, size_t col, struct lex_error *error)
+static int check_character(const unsigned char *s, size_t length, uint32_t line, size_t col,
+			   struct lex_error *error)
 {
 	char text[96];
 
-	if ((c >= 0x20 && c != 0x7f) || c == '\t')
+	if (!utf8_is_control(s, length) || s[0] == '\t')
 		return 0;
-	if (c == '\0')
+	if (s[0] == '\0')
 		return fail(error, line, col, "NUL byte; expected UTF-8 text");
-	if (c == '\r')
+	if (s[0] == '\r')
 		return fail(error, line, col, "carriage return; expected lines that end with \\n");
-	snprintf(text, sizeof(text), "control character 0x%02x; expected UTF-8 text", c);
+	/* Of the two bytes of U+0080 to U+009F the second is the number. */
+	snprintf(text, sizeof(text), "control character 0x%02x; expected UTF-8 text",
+		 s[length - 1]);
 	return fail(error, line, col, text);
+}
+
+/* Eight bytes at @s that are all printable ASCII, as nearly everything is. */
+static bool are_plain(const unsigned char *s)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+	uint64_t word, below_space, is_delete;
+
+	memcpy(&word, s, sizeof(word));
+	/* The top bit of a byte stays clear where it is 0x20 or more, and where it is not 0x7f. */
+	below_space = ~((word & ~tops) + ones * (0x80 - 0x20));
+	is_delete = (word & ~tops) + ones;
+	return !((word | below_space | is_delete) & tops);
 }
 
 int lex_check(const char *text, size_t size, struct lex_error *error)
@@ -56,7 +52,11 @@ int lex_check(const char *text, size_t size, struct lex_error *error)
 	uint32_t line = 1;
 
 	for (size_t pos = 0; pos < size; pos += step) {
-		step = utf8_size(bytes + pos, size - pos);
+		step = sizeof(uint64_t);
+		if (size - pos >= step && pos - start + step <= POLICY_LINE_MAX &&
+		    are_plain(bytes + pos))
+			continue;
+		step = utf8_length(bytes + pos, size - pos);
 		if (!step)
 			return fail(error, line, pos - start + 1, "bytes that are not UTF-8");
 		if (bytes[pos] == '\n') {
@@ -64,7 +64,7 @@ int lex_check(const char *text, size_t size, struct lex_error *error)
 			start = pos + 1;
 			continue;
 		}
-		if (check_byte(bytes[pos], line, pos - start + 1, error))
+		if (check_character(bytes + pos, step, line, pos - start + 1, error))
 			return -1;
 		if (pos - start >= POLICY_LINE_MAX)
 			return fail(error, line, 1, "line longer than 65536 bytes");

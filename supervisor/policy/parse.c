@@ -2,6 +2,7 @@
 #include "policy/parse.h"
 
 #include "shared/base/errname.h"
+#include "shared/base/text.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -210,7 +211,6 @@ int parse_file_add(struct policy_parser *parser, char *path, uint16_t *index)
 {
 	struct plan *plan = parser->plan;
 	struct plan_file *file;
-	const char *slash = strrchr(path, '/');
 
 	if (plan->n_files >= PLAN_BUILTIN ||
 	    array_grow(&plan->files, plan->n_files, sizeof(*plan->files))) {
@@ -219,7 +219,7 @@ int parse_file_add(struct policy_parser *parser, char *path, uint16_t *index)
 	}
 	file = &plan->files[plan->n_files];
 	file->path = path;
-	file->base = slash ? slash + 1 : path;
+	file->base = text_base_name(path);
 	*index = (uint16_t)plan->n_files++;
 	return 0;
 }

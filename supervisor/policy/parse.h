@@ -51,6 +51,8 @@ struct policy_parser {
 	struct plan *plan;
 	struct draft *drafts;
 	struct word_index set_index, name_index; /* text -> index in plan->sets, plan->names */
+	struct word_index rule_index;            /* rule_keys[i] -> i, index in plan->rules */
+	char **rule_keys;                        /* owned, one per rule */
 	policy_open_data *open_data;
 	void *context;
 	struct policy_error *error;
@@ -77,6 +79,8 @@ struct source_loc parse_here(const struct policy_parser *parser);
 /** parse_advance() - take the next token. */
 int parse_advance(struct policy_parser *parser);
 bool parse_is(const struct policy_parser *parser, const char *word);
+/** parse_is_statement() - the next token is the first word of a statement. */
+bool parse_is_statement(const struct policy_parser *parser);
 /** parse_accept() - take the next token if it is @word.  Return: 1 taken, 0 not, -1 error. */
 int parse_accept(struct policy_parser *parser, const char *word);
 /** parse_which() - which of @names @token is; takes nothing.  @kind: what it is called in an error. */

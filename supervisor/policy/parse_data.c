@@ -1,22 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/parse.h"
 
+#include "shared/base/escape.h"
+#include "shared/base/fd.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* `file "/a/b.cidr"` with the path quoted as the language wants it. */
+/* `file "/a/b.cidr"` with the path quoted as the language wants it; it is printed, so what is no text in it is escaped. */
 static char *file_text(const char *path)
 {
-	char *text = malloc(2 * strlen(path) + sizeof("file \"\"")), *out = text;
+	size_t size = strlen(path);
+	CLEANUP_FREE char *safe = malloc(4 * size + 1);
+	char *text = malloc(8 * size + sizeof("file \"\"")), *out = text;
 
-	if (!text)
+	if (!text || !safe) {
+		free(text);
 		return NULL;
+	}
+	escape_name(safe, 4 * size + 1, path, size);
 	out = stpcpy(out, "file \"");
-	for (; *path; path++) {
-		if (*path == '"' || *path == '\\')
+	for (const char *at = safe; *at; at++) {
+		if (*at == '"' || *at == '\\')
 			*out++ = '\\';
-		*out++ = *path;
+		*out++ = *at;
 	}
 	*out++ = '"';
 	*out = '\0';

@@ -44,12 +44,14 @@ static int prefix_fault(struct policy_parser *parser, struct source_loc loc, con
 			  text);
 }
 
+/* One for each line of a data file, so not by asprintf(3). */
 static char *label_text(const char *prefix, const char *comment)
 {
-	char *text;
+	char *text = malloc(strlen(prefix) + (comment ? strlen(comment) : 0) + sizeof("  "));
+	char *end = text ? stpcpy(text, prefix) : NULL;
 
-	if (asprintf(&text, "%s%s%s", prefix, comment ? "  " : "", comment ? comment : "") < 0)
-		return NULL;
+	if (text && comment)
+		stpcpy(stpcpy(end, "  "), comment);
 	return text;
 }
 

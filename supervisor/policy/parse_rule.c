@@ -133,35 +133,47 @@ static int parse_clause(struct policy_parser *parser, struct rule *rule, bool *h
 	return parse_errno(parser, &rule->error);
 }
 
-static bool same_target(const struct rule *a, const struct rule *b)
+/*
+ * What decides whether two rules are the same, as a text: action, transports, ports in normal
+ * form, destination.  Return: NULL when out of memory.
+ */
+static char *rule_key(const struct rule *rule)
 {
-	if (a->any || b->any)
-		return a->any && b->any;
-	if (a->to->name || b->to->name)
-		return a->to == b->to;
-	return !strcmp(a->to->text, b->to->text);
+	const struct plan_set *to = rule->to;
+	const char *target = !to ? "any" : to->name ? to->name : to->text;
+	size_t room = 24 + rule->n_ports * sizeof("65535-65535") + strlen(target), used;
+	char *key = malloc(room);
+
+	if (!key)
+		return NULL;
+	used = (size_t)snprintf(key, room, "%d %u ", rule->action, rule->transports);
+	for (size_t i = 0; i < rule->n_ports; i++)
+		used += (size_t)snprintf(key + used, room - used, "%u-%u,", rule->ports[i].first,
+					 rule->ports[i].last);
+	/* A set's name is no destination written in the rule, whatever it looks like. */
+	snprintf(key + used, room - used, " %c%s", !to ? '*' : to->name ? '@' : '=', target);
+	return key;
 }
 
-static bool same_rule(const struct rule *a, const struct rule *b)
-{
-	return a->action == b->action && a->transports == b->transports &&
-	       a->n_ports == b->n_ports &&
-	       (!a->n_ports || !memcmp(a->ports, b->ports, a->n_ports * sizeof(*a->ports))) &&
-	       same_target(a, b);
-}
-
-static int check_duplicate(struct policy_parser *parser, const struct rule *rule)
+/* Puts the rule into the index of rules, unless it is there. */
+static int rule_index_add(struct policy_parser *parser, const struct rule *rule)
 {
 	const struct plan *plan = parser->plan;
-	char place[128];
+	char place[128], *key = rule_key(rule);
+	uint32_t other = key ? word_index_find(&parser->rule_index, key) : WORD_NONE;
 
-	for (size_t i = 0; i < plan->n_rules; i++)
-		if (same_rule(&plan->rules[i], rule))
-			return parse_fail(
-			    parser, rule->loc,
-			    "the same rule as at %s, which decides first; expected one of them",
-			    parse_place(parser, plan->rules[i].loc, place, sizeof(place)));
-	return 0;
+	if (other == WORD_NONE && key &&
+	    array_grow(&parser->rule_keys, plan->n_rules, sizeof(*parser->rule_keys)) == 0 &&
+	    word_index_add(&parser->rule_index, key, (uint32_t)plan->n_rules) == 0) {
+		parser->rule_keys[plan->n_rules] = key;
+		return 0;
+	}
+	free(key);
+	if (other == WORD_NONE)
+		return parse_no_memory(parser);
+	return parse_fail(parser, rule->loc,
+			  "the same rule as at %s, which decides first; expected one of them",
+			  parse_place(parser, plan->rules[other].loc, place, sizeof(place)));
 }
 
 static int parse_rule_parts(struct policy_parser *parser, struct rule *rule)
@@ -182,7 +194,7 @@ static int parse_rule_parts(struct policy_parser *parser, struct rule *rule)
 	while (parser->token.kind != LEX_NEWLINE && parser->token.kind != LEX_END)
 		if (parse_clause(parser, rule, &has_errno))
 			return -1;
-	return check_duplicate(parser, rule);
+	return 0;
 }
 
 int parse_rule(struct policy_parser *parser, enum rule_action action)
@@ -193,7 +205,8 @@ int parse_rule(struct policy_parser *parser, enum rule_action action)
 	rule.loc = parser->statement;
 	if (parse_rule_parts(parser, &rule) == 0 &&
 	    (array_grow(&plan->rules, plan->n_rules, sizeof(rule)) == 0 ||
-	     parse_no_memory(parser) == 0)) {
+	     parse_no_memory(parser) == 0) &&
+	    rule_index_add(parser, &rule) == 0) {
 		plan->rules[plan->n_rules++] = rule;
 		return 0;
 	}

@@ -63,19 +63,13 @@ int parse_set_named(struct policy_parser *parser, struct source_loc loc, const c
 /* A statement's word where a list goes on: the list was not closed. */
 static bool begins_statement(const struct policy_parser *parser)
 {
-	static const char *const words[] = {
-	    "set",   "allow", "deny",        "sockopt", "listen", "bind",        "unix", "netlink",
-	    "async", "dns",   "reverse-dns", "idle",    "quota",  "descriptors", "http"};
 	const char *before = parser->token.text;
 
 	while (before > parser->lex.text && (before[-1] == ' ' || before[-1] == '\t'))
 		before--;
 	if (before == parser->lex.text || before[-1] != '\n')
 		return false;
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (parse_is(parser, words[i]))
-			return true;
-	return false;
+	return parse_is_statement(parser);
 }
 
 static int parse_list_item(struct policy_parser *parser, size_t set, struct source_loc open,

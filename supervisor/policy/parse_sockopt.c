@@ -2,31 +2,12 @@
 #include "policy/parse.h"
 
 #include "policy/sockopt_names.h"
+#include "shared/base/text.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define NAMES_MAX 128
-
-/* Decimal, or hexadecimal with 0x, between @low and @high, the whole token. */
-static bool token_number(const struct lex_token *token, long long low, long long high,
-			 long long *value)
-{
-	char text[24], *end;
-
-	if (token->kind != LEX_WORD || token->size >= sizeof(text))
-		return false;
-	memcpy(text, token->text, token->size);
-	text[token->size] = '\0';
-	if (!isdigit((unsigned char)text[0]) && text[0] != '-')
-		return false;
-	errno = 0;
-	*value = strtoll(text, &end, !strncmp(text, "0x", 2) ? 16 : 10);
-	return end != text && !*end && !errno && *value >= low && *value <= high;
-}
 
 static bool token_word(const struct lex_token *token, char *out, size_t room)
 {
@@ -35,6 +16,15 @@ static bool token_word(const struct lex_token *token, char *out, size_t room)
 	memcpy(out, token->text, token->size);
 	out[token->size] = '\0';
 	return true;
+}
+
+static bool token_number(const struct lex_token *token, long long low, long long high,
+			 long long *value)
+{
+	char text[24];
+
+	return token_word(token, text, sizeof(text)) &&
+	       sockopt_number_parse(text, low, high, value);
 }
 
 static int unknown_level(struct policy_parser *parser)
@@ -96,14 +86,6 @@ static int parse_option(struct policy_parser *parser, int level, int *option)
 	return parse_advance(parser);
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)tolower((unsigned char)c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* mock hex 80000000 */
 static int parse_hex(struct policy_parser *parser, struct sockopt_rule *rule)
 {
@@ -112,7 +94,8 @@ static int parse_hex(struct policy_parser *parser, struct sockopt_rule *rule)
 	if (token->kind != LEX_WORD || token->size % 2 || token->size > 2 * sizeof(rule->value))
 		return parse_expected(parser, "1 to 16 bytes as pairs of hexadecimal digits");
 	for (size_t i = 0; i < token->size / 2; i++) {
-		int high = hex_digit(token->text[2 * i]), low = hex_digit(token->text[2 * i + 1]);
+		int high = text_hex_digit(token->text[2 * i]),
+		    low = text_hex_digit(token->text[2 * i + 1]);
 
 		if (high < 0 || low < 0)
 			return parse_expected(parser,

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/plan.h"
 
+#include "shared/base/escape.h"
+
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void set_free(struct plan_set *set)
 {
@@ -64,10 +67,15 @@ bool quota_counts_bytes(enum quota_kind kind)
 
 char *plan_location(const struct plan *plan, struct source_loc loc, char *out, size_t room)
 {
-	if (loc.file < plan->n_files)
-		snprintf(out, room, "%s:%u", plan->files[loc.file].base, loc.line);
-	else
+	char base[256];
+
+	if (loc.file >= plan->n_files) {
 		snprintf(out, room, "built-in");
+		return out;
+	}
+	escape_name(base, sizeof(base), plan->files[loc.file].base,
+		    strlen(plan->files[loc.file].base));
+	snprintf(out, room, "%s:%u", base, loc.line);
 	return out;
 }
 

@@ -114,6 +114,8 @@ static int load_source(struct loader *loader, const char *source)
 	struct source_list list = {0};
 	int status;
 
+	if (!*source)
+		return fail(loader->error, "policy", "empty name of a file or directory");
 	if (!strcmp(source, "default"))
 		return load_installed(loader);
 	if (!source_is_directory(source))

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/parse.h"
 
+#include "shared/base/escape.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +28,14 @@ static int (*const statement_parsers[])(struct policy_parser *parser) = {
 };
 _Static_assert(sizeof(statement_names) == sizeof(statement_parsers) + sizeof(char *),
 	       "one parser per statement, in the same order");
+
+bool parse_is_statement(const struct policy_parser *parser)
+{
+	for (size_t i = 0; statement_names[i]; i++)
+		if (parse_is(parser, statement_names[i]))
+			return true;
+	return false;
+}
 
 static int parse_statement(struct policy_parser *parser)
 {
@@ -115,6 +125,11 @@ static void parser_free(struct policy_parser *parser)
 	for (size_t i = 0; parser->drafts && i < parser->plan->n_sets; i++)
 		free(parser->drafts[i].items);
 	free(parser->drafts);
+	/* The plan may be given away by now, and with it the number of rules. */
+	for (size_t i = 0; i < parser->rule_index.used; i++)
+		free(parser->rule_keys[i]);
+	free(parser->rule_keys);
+	word_index_fini(&parser->rule_index);
 	word_index_fini(&parser->set_index);
 	word_index_fini(&parser->name_index);
 	plan_free(parser->plan);
@@ -161,12 +176,16 @@ struct plan *policy_parser_finish(struct policy_parser *parser, struct policy_er
 	return plan;
 }
 
+/* Paths are of somebody else's making, and so may be what an error repeats of a policy. */
 char *policy_error_format(const struct policy_error *error, char *out, size_t room)
 {
+	char file[sizeof(error->file)], text[sizeof(error->text)];
+
+	escape_name(file, sizeof(file), error->file, strlen(error->file));
+	escape_name(text, sizeof(text), error->text, strlen(error->text));
 	if (error->line)
-		snprintf(out, room, "%s:%u:%u: %s", error->file, error->line, error->col,
-			 error->text);
+		snprintf(out, room, "%s:%u:%u: %s", file, error->line, error->col, text);
 	else
-		snprintf(out, room, "%s: %s", error->file, error->text);
+		snprintf(out, room, "%s: %s", file, text);
 	return out;
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/sockopt_names.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <linux/netlink.h>
 #include <linux/tcp.h>
 #include <linux/tls.h>
 #include <linux/udp.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -385,4 +388,19 @@ char *sockopt_format(int level, int option, char *out, size_t room)
 	snprintf(out, room, "%s, %s", level_name ? level_name : level_number,
 		 option_name ? option_name : option_number);
 	return out;
+}
+
+bool sockopt_number_parse(const char *text, long long low, long long high, long long *value)
+{
+	char *end;
+	long long number;
+
+	if (!isdigit((unsigned char)text[0]) && text[0] != '-')
+		return false;
+	errno = 0;
+	number = strtoll(text, &end, !strncmp(text, "0x", 2) ? 16 : 10);
+	if (end == text || *end || errno || number < low || number > high)
+		return false;
+	*value = number;
+	return true;
 }

@@ -11,6 +11,9 @@ bool sockopt_level_parse(const char *name, int *level);
 /** sockopt_option_parse() - 9 for SOL_SOCKET and "SO_KEEPALIVE". */
 bool sockopt_option_parse(int level, const char *name, int *option);
 
+/** sockopt_number_parse() - decimal, or hexadecimal with 0x, from @low to @high; *@value only where it is true. */
+bool sockopt_number_parse(const char *text, long long low, long long high, long long *value);
+
 /** sockopt_level_name() - "SOL_SOCKET", NULL for a number without a name. */
 const char *sockopt_level_name(int level);
 

@@ -2,6 +2,7 @@
 #include "policy/sources.h"
 
 #include "policy/parse.h"
+#include "shared/base/text.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -41,15 +42,10 @@ static bool is_policy_name(const char *name)
 	return name[0] != '.' && size > 5 && !strcmp(name + size - 5, ".conf");
 }
 
-static const char *base_name(const char *path)
-{
-	return strrchr(path, '/') + 1;
-}
-
 static bool is_masked(const struct source_list *list, const char *name)
 {
 	for (size_t i = 0; i < list->n; i++)
-		if (!strcmp(base_name(list->paths[i]), name))
+		if (!strcmp(text_base_name(list->paths[i]), name))
 			return true;
 	return false;
 }
@@ -88,7 +84,7 @@ static int compare_base(const void *left, const void *right)
 {
 	char *const *a = left, *const *b = right;
 
-	return strcmp(base_name(*a), base_name(*b));
+	return strcmp(text_base_name(*a), text_base_name(*b));
 }
 
 static void sort(struct source_list *list)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gae-top: what runs under gae-run, live or as text. */
+#include "shared/base/clock.h"
 #include "shared/base/fd.h"
 #include "shared/base/log.h"
 #include "status/status.h"
@@ -16,14 +17,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static const char *clock_text(char text[16])
 {
@@ -130,7 +123,7 @@ static int run_batch(const struct top_options *options)
 {
 	struct top_picture now, previous = {0};
 	unsigned int count = options->count ? options->count : 1;
-	int64_t begun = now_ms();
+	int64_t begun = clock_now_ms();
 	char error[512];
 	int status = 0;
 
@@ -208,7 +201,7 @@ static int interact(struct terminal *terminal, struct top_options *options,
 
 	draw(picture, options);
 	while (!quit && !now) {
-		int64_t left = due - now_ms();
+		int64_t left = due - clock_now_ms();
 		enum terminal_event event = terminal_wait(terminal, left > 0 ? (int)left : 0, &key);
 
 		if (event == TERMINAL_TIME)
@@ -231,7 +224,7 @@ static int run_screen(struct terminal *terminal, struct top_options *options, ch
 	int end = -1;
 
 	for (unsigned int i = 0; end == -1 && (!options->count || i < options->count); i++) {
-		int64_t due = now_ms() + options->delay_ms;
+		int64_t due = clock_now_ms() + options->delay_ms;
 
 		end = top_sample_take(options, &previous, &now, error, room) ? -2 : -1;
 		if (end == -1)

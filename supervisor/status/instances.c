@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "status/instances.h"
 
+#include "shared/base/clock.h"
 #include "shared/base/fd.h"
 #include "status/status.h"
 
@@ -11,7 +12,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Bytes of text of all instances at a time: a user's processes could serve root any number of them. */
@@ -29,14 +29,6 @@ struct look {
 	struct reading readings[INSTANCES_MAX];
 	size_t text; /* sum of all rooms */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 __attribute__((format(printf, 2, 3))) static void say(struct instance *instance, const char *format,
 						      ...)
@@ -142,10 +134,10 @@ static size_t poll_once(struct look *look, int timeout)
 
 static void read_all(struct look *look, int timeout_ms)
 {
-	int64_t end = now_ms() + timeout_ms;
+	int64_t end = clock_now_ms() + timeout_ms;
 
 	for (;;) {
-		int64_t left = end - now_ms();
+		int64_t left = end - clock_now_ms();
 
 		if (!poll_once(look, left > 0 ? (int)left : 0))
 			return;

@@ -4,6 +4,8 @@
 
 #include "shared/base/escape.h"
 #include "shared/base/fd.h"
+#include "shared/base/metrics_path.h"
+#include "shared/base/text.h"
 #include "status/status.h"
 
 #include <errno.h>
@@ -193,21 +195,6 @@ int metrics_print(const struct status *status, FILE *out)
 	return fflush(out) || ferror(out) ? -EIO : 0;
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
-bool metrics_path_is_valid(const char *path)
-{
-	const char *name = base_name(path);
-	size_t length = strlen(name);
-
-	return length > 5 && *name != '.' && !strcmp(name + length - 5, ".prom");
-}
-
 /* The text is complete on disk, or at least was taken by the file system, before it gets its name. */
 static int write_temporary(int fd, const struct status *status)
 {
@@ -236,12 +223,12 @@ int metrics_write(const char *path, const struct status *status, char *error, si
 	int fd, written, n;
 
 	if (!metrics_path_is_valid(path)) {
-		snprintf(error, room, "%s: the name of a metrics file ends in .prom", path);
+		snprintf(error, room, "%s: no name of a metrics file", path);
 		return -EINVAL;
 	}
 	/* No .prom at its end: node_exporter passes it over. */
-	n = snprintf(temporary, sizeof(temporary), "%.*s.%s.XXXXXX", (int)(base_name(path) - path),
-		     path, base_name(path));
+	n = snprintf(temporary, sizeof(temporary), "%.*s.%s.XXXXXX",
+		     (int)(text_base_name(path) - path), path, text_base_name(path));
 	errno = ENAMETOOLONG;
 	fd = n < (int)sizeof(temporary) ? mkostemp(temporary, O_CLOEXEC) : -1;
 	written = fd < 0 ? -errno : write_temporary(fd, status);

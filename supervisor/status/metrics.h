@@ -2,7 +2,6 @@
 #ifndef STATUS_METRICS_H
 #define STATUS_METRICS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -13,16 +12,13 @@ struct status;
  * names of hosts or pids as labels: each value of a label is a time series for ever.
  */
 
-/** metrics_path_is_valid() - does the file's name end in .prom?  The collector reads no other. */
-bool metrics_path_is_valid(const char *path);
-
 /** metrics_print() - the metrics as text.  Return: 0 or -EIO. */
 int metrics_print(const struct status *status, FILE *out);
 
 /**
  * metrics_write() - replace the file @path, mode 0644; a reader sees the old one or the new, whole.
  * @error: gets one line
- * Return: 0, or -errno and the old file is as it was; -EINVAL: no valid path.
+ * Return: 0, or -errno and the old file is as it was; -EINVAL: metrics_path_is_valid() is against it.
  */
 int metrics_write(const char *path, const struct status *status, char *error, size_t room);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* #syscalls: mkdir fchmod fchmodat bind connect unlinkat renameat2 socket geteuid getuid */
-/* #syscalls: fstatfs */
+/* #syscalls: fstatfs getrandom */
 #include "status/runtime.h"
 
 #include "shared/base/fd.h"
@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,7 +111,7 @@ bool runtime_name_is_status(const char *name)
 	return runtime_name_is(name, RUNTIME_STATUS);
 }
 
-/* What socket_address() makes of the name in runtime_listen(): /proc/self/fd/7/.4711.status.new */
+/* What socket_address() makes of the name in runtime_listen(): /proc/self/fd/7/.4711.status.1a2b3c4d.new */
 bool runtime_is_ours(const struct sockaddr_un *address, size_t size)
 {
 	const size_t front = offsetof(struct sockaddr_un, sun_path);
@@ -226,6 +227,20 @@ static int place(int dir, const char *temporary, const char *name, int type)
 }
 
 /*
+ * A name for what is not ready: nobody else's, for in another PID namespace another instance may
+ * have our number.  @out: RUNTIME_NAME_MAX bytes.  Return: 0 or -errno.
+ */
+static int name_temporary(const char *kind, char *out)
+{
+	uint32_t random;
+
+	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return -EIO;
+	snprintf(out, RUNTIME_NAME_MAX, ".%d%s.%08x.new", getpid(), kind, random);
+	return 0;
+}
+
+/*
  * Between bind(2) and listen(2) a connect is refused, and who is refused removes the name as a
  * dead instance's.  So it listens under a name of its own, and only then takes the real one.
  */
@@ -235,9 +250,9 @@ int runtime_listen(int dir, int fd, const char *kind, char *name, size_t room)
 	int type = SOCK_STREAM, status;
 	socklen_t size = sizeof(type);
 
-	snprintf(temporary, sizeof(temporary), ".%d%s.new", getpid(), kind);
-	unlinkat(dir, temporary, 0);
-	status = runtime_bind(dir, temporary, fd);
+	status = name_temporary(kind, temporary);
+	if (!status)
+		status = runtime_bind(dir, temporary, fd);
 	if (status)
 		return status;
 	status = listen(fd, BACKLOG) || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) ? -errno
@@ -287,8 +302,9 @@ static int make_key(int dir, const char *name, const void *key, size_t size)
 	char temporary[RUNTIME_NAME_MAX];
 	int fd, rc;
 
-	snprintf(temporary, sizeof(temporary), ".%d.key.new", getpid());
-	unlinkat(dir, temporary, 0);
+	rc = name_temporary(".key", temporary);
+	if (rc)
+		return rc;
 	fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
@@ -302,13 +318,14 @@ static int make_key(int dir, const char *name, const void *key, size_t size)
 	return rc;
 }
 
-int runtime_key(int dir, const char *name, void *key, size_t size)
+int runtime_key(int dir, const char *name, void *key, size_t size, bool known)
 {
 	int rc = read_key(dir, name, key, size);
 
 	if (rc != -ENOENT)
 		return rc;
-	if (getrandom(key, size, 0) != (ssize_t)size)
+	/* Then nothing has been read: @key is what it was. */
+	if (!known && getrandom(key, size, 0) != (ssize_t)size)
 		return -EIO;
 	rc = make_key(dir, name, key, size);
 	return rc < 0 ? rc : read_key(dir, name, key, size);

@@ -70,10 +70,11 @@ int runtime_listen(int dir, int fd, const char *kind, char *name, size_t room);
 void runtime_unlink(int dir, const char *name);
 
 /**
- * runtime_key() - the user's key @name: made of random bytes where there is none.
+ * runtime_key() - the user's key @name.
+ * @known: @key has what it was before somebody removed it, and it is made of that again; else of random bytes
  * Return: 0; -EPERM: its file is not the user's alone; other -errno.
  */
-int runtime_key(int dir, const char *name, void *key, size_t size);
+int runtime_key(int dir, const char *name, void *key, size_t size, bool known);
 
 /**
  * runtime_connect() - connect to the socket @name in @dir, without waiting.

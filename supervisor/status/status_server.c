@@ -2,6 +2,7 @@
 /* #syscalls: listen accept4 getsockopt sendto poll unlinkat */
 #include "status/status_server.h"
 
+#include "shared/base/clock.h"
 #include "shared/base/fd.h"
 #include "status/runtime.h"
 #include "status/status.h"
@@ -12,7 +13,6 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 int status_listen(int dir, char *name, size_t room, char *error, size_t error_room)
@@ -60,26 +60,18 @@ struct outlet {
 	int64_t left_ms; /* of the time that it may be waited for */
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Return: whether it can be written to again. */
 static bool outlet_wait(struct outlet *outlet)
 {
 	struct pollfd poller = {.fd = outlet->fd, .events = POLLOUT};
-	int64_t begun = now_ms();
+	int64_t begun = clock_now_ms();
 	int n;
 
 	if (outlet->left_ms <= 0)
 		return false;
 	n = poll(&poller, 1, (int)outlet->left_ms);
 	/* At least one: a client that takes a byte at a time comes to an end, too. */
-	outlet->left_ms -= 1 + now_ms() - begun;
+	outlet->left_ms -= 1 + clock_now_ms() - begun;
 	return n > 0 || (n < 0 && errno == EINTR);
 }
 

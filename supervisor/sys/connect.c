@@ -114,7 +114,9 @@ static bool is_closed(const struct request *req)
 /* Then connect(2) begins nothing: it tells how the connection fares, and needs no quota. */
 static bool is_begun(const struct request *req)
 {
-	return account_is_begun(req->sup->account, req->socket.cookie) && !is_closed(req);
+	struct account_caller caller = request_caller(req);
+
+	return account_is_begun(req->sup->account, &caller) && !is_closed(req);
 }
 
 /*

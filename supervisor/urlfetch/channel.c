@@ -64,8 +64,9 @@ int channel_init(struct channel *channel, int fd, int listener)
 		return -errno;
 	if (!channel_endpoint(&own, &channel->own))
 		return -EAFNOSUPPORT;
+	/* Without it a connection could not be told from a later one of somebody else's. */
 	channel->questions = sock_diag_open();
-	return 0;
+	return channel->questions < 0 ? channel->questions : 0;
 }
 
 int channel_ready(struct channel *channel)
@@ -77,61 +78,84 @@ int channel_ready(struct channel *channel)
 
 /* --- who is announced --- */
 
-static void announce(struct channel *channel, const struct relay_message *message)
+static size_t hash(const struct net_endpoint *from)
 {
-	struct channel_client client = {place_get(&message->from), message->cookie, clock_now_ns()};
+	uint32_t value = from->port;
 
-	/* A call that asked again how its connect fares. */
-	for (size_t i = 0; i < channel->n_announced; i++)
-		if (channel->announced[i].cookie == client.cookie)
-			return;
-	if (channel->n_announced == ANNOUNCED_MAX)
-		return;
-	if (channel->n_announced == channel->room) {
-		size_t room = channel->room ? 2 * channel->room : 64;
-		struct channel_client *grown =
-		    reallocarray(channel->announced, room, sizeof(*grown));
-
-		if (!grown)
-			return; /* its connection is closed for want of an announcement */
-		channel->announced = grown;
-		channel->room = room;
-	}
-	channel->announced[channel->n_announced++] = client;
+	/* FNV-1a; a program may use all of 127.0.0.0/8. */
+	for (size_t i = 0; i < sizeof(from->addr.bytes); i++)
+		value = (value ^ from->addr.bytes[i]) * UINT32_C(16777619);
+	return (value ^ value >> 16) % CHANNEL_BUCKETS;
 }
 
-static void forget(struct channel *channel, size_t i)
+static struct channel_client *find(const struct channel *channel, const struct net_endpoint *from)
 {
-	channel->announced[i] = channel->announced[--channel->n_announced];
+	struct channel_client *client = channel->announced[hash(from)];
+
+	while (client && (client->from.port != from->port ||
+			  !net_addr_equal(&client->from.addr, &from->addr)))
+		client = client->next;
+	return client;
+}
+
+static void drop(struct channel *channel, struct channel_client *client)
+{
+	struct channel_client **link = &channel->announced[hash(&client->from)];
+
+	while (*link != client)
+		link = &(*link)->next;
+	*link = client->next;
+	*(client->older ? &client->older->younger : &channel->oldest) = client->younger;
+	*(client->younger ? &client->younger->older : &channel->youngest) = client->older;
+	channel->n_announced--;
+	free(client);
+}
+
+static void announce(struct channel *channel, const struct relay_message *message)
+{
+	const struct net_endpoint from = place_get(&message->from);
+	struct channel_client *client = find(channel, &from), **bucket;
+
+	/* The same one, whose call asked again how its connect fares; or an older one, whose address is free again. */
+	if (client)
+		drop(channel, client);
+	/* More than wait for us in any queue: the oldest cannot be among them any more. */
+	if (channel->n_announced == ANNOUNCED_MAX)
+		drop(channel, channel->oldest);
+	client = malloc(sizeof(*client));
+	if (!client)
+		return; /* its connection is closed for want of an announcement */
+	bucket = &channel->announced[hash(&from)];
+	*client = (struct channel_client){.from = from,
+					  .cookie = message->cookie,
+					  .heard_ns = clock_now_ns(),
+					  .next = *bucket,
+					  .older = channel->youngest};
+	*bucket = client;
+	*(client->older ? &client->older->younger : &channel->oldest) = client;
+	channel->youngest = client;
+	channel->n_announced++;
 }
 
 void channel_forget(struct channel *channel, uint64_t now_ns)
 {
-	for (size_t i = channel->n_announced; i-- > 0;)
-		if (now_ns - channel->announced[i].heard_ns > FORGET_NS)
-			forget(channel, i);
+	while (channel->oldest && now_ns - channel->oldest->heard_ns > FORGET_NS)
+		drop(channel, channel->oldest);
 }
 
 bool channel_take(struct channel *channel, const struct net_endpoint *from)
 {
-	for (size_t i = 0; i < channel->n_announced; i++) {
-		const struct channel_client client = channel->announced[i];
-		struct sock_tuple tuple = {.local = *from, .remote = channel->own};
-		struct tcp_numbers numbers;
-		int rc = 0;
+	struct sock_tuple tuple = {.local = *from, .remote = channel->own};
+	struct channel_client *client = find(channel, from);
+	struct tcp_numbers numbers;
+	int rc;
 
-		if (client.from.port != from->port ||
-		    !net_addr_equal(&client.from.addr, &from->addr))
-			continue;
-		if (channel->questions >= 0)
-			rc = sock_diag_ask(channel->questions, &tuple, client.cookie, &numbers);
-		/* An old announcement of this port, whose connection never came, may stand before the right one. */
-		if (rc < 0)
-			continue;
-		forget(channel, i);
-		return true;
-	}
-	return false;
+	if (!client)
+		return false;
+	rc = sock_diag_ask(channel->questions, &tuple, client->cookie, &numbers);
+	if (rc == 0 || rc == -ENOENT)
+		drop(channel, client);
+	return rc == 0;
 }
 
 /* --- messages --- */
@@ -154,37 +178,63 @@ void channel_run(struct channel *channel)
 	channel->over |= rc != -EAGAIN;
 }
 
-/* Announcements that come before the answer are kept; nothing else is done for them meanwhile. */
-static int await_answer(struct channel *channel, struct relay_message *answer)
+/* Return: false: it is too late. */
+static bool wait_for(const struct channel *channel, short events, uint64_t until)
 {
-	struct pollfd wire = {.fd = channel->fd, .events = POLLIN};
-	uint64_t until = clock_now_ns() + UINT64_C(1000000) * ANSWER_MS, now;
+	struct pollfd wire = {.fd = channel->fd, .events = events};
+	uint64_t now = clock_now_ns();
+
+	if (now >= until)
+		return false;
+	poll(&wire, 1, (int)((until - now) / 1000000u) + 1);
+	return true;
+}
+
+static int send_question(struct channel *channel, struct relay_message *question, uint64_t until)
+{
 	int rc;
 
-	while ((now = clock_now_ns()) < until) {
+	while ((rc = relay_send(channel->fd, question, MSG_DONTWAIT)) == -EAGAIN)
+		if (!wait_for(channel, POLLOUT, until))
+			return -ETIMEDOUT;
+	return rc;
+}
+
+/* Announcements that come before the answer are kept; nothing else is done for them meanwhile. */
+static int await_answer(struct channel *channel, struct relay_message *answer, uint64_t until)
+{
+	int rc;
+
+	for (;;) {
 		rc = relay_receive(channel->fd, answer, MSG_DONTWAIT);
-		if (rc == 1 && answer->type == RELAY_ANSWER)
+		if (rc == 1 && answer->type == RELAY_ANSWER && answer->number == channel->asked)
 			return 0;
 		if (rc == 1 && answer->type == RELAY_CLIENT)
 			announce(channel, answer);
 		else if (rc == 1)
 			hear(channel, answer);
-		else if (rc == -EAGAIN)
-			poll(&wire, 1, (int)((until - now) / 1000000u) + 1);
-		else
-			break;
+		else if (rc != -EAGAIN)
+			return -EPIPE;
+		else if (!wait_for(channel, POLLIN, until))
+			return -ETIMEDOUT;
 	}
-	channel->over = true;
-	return -EPIPE;
 }
 
 static int ask(struct channel *channel, struct relay_message *message)
 {
-	if (!channel->over && relay_send(channel->fd, message, 0) == 0 &&
-	    await_answer(channel, message) == 0)
+	uint64_t until = clock_now_ns() + UINT64_C(1000000) * ANSWER_MS;
+	int rc = -EPIPE;
+
+	message->number = ++channel->asked;
+	if (!channel->over)
+		rc = send_question(channel, message, until);
+	if (rc == 0)
+		rc = await_answer(channel, message, until);
+	if (rc == 0)
 		return message->a;
+	channel->over |= rc != -ETIMEDOUT;
 	snprintf(message->text, sizeof(message->text), "the supervisor does not answer");
-	return EACCES;
+	return CHANNEL_SILENT;
 }
 
 int channel_ask_name(struct channel *channel, const char *host, struct relay_message *answer)

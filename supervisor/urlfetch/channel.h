@@ -20,22 +20,30 @@ struct sockaddr_storage;
  */
 #define CHANNEL_ANNOUNCE_MS 1000
 
+#define CHANNEL_SILENT (-2) /* no answer came, beside the supervisor's RELAY_WAIT */
+
+#define CHANNEL_BUCKETS 4096
+
 struct channel_client {
-	struct net_endpoint from;
+	struct net_endpoint from; /* no two have the same */
 	uint64_t cookie;
 	uint64_t heard_ns;
+	struct channel_client *next;            /* of those with the same hash */
+	struct channel_client *older, *younger; /* by .heard_ns */
 };
 
 struct channel {
 	int fd;
-	int questions;           /* sock_diag, -1: the kernel has none */
-	struct net_endpoint own; /* where we listen */
-	struct channel_client *announced;
-	size_t n_announced, room;
+	int questions;                                     /* sock_diag */
+	struct net_endpoint own;                           /* where we listen */
+	struct channel_client *announced[CHANNEL_BUCKETS]; /* by .from */
+	struct channel_client *oldest, *youngest;
+	size_t n_announced;
 	/* Called for what the supervisor says by itself: SHUT; and CLIENT, which is kept before. */
 	void (*heard)(void *context, const struct relay_message *message);
 	void *context;
-	bool over; /* the supervisor is gone */
+	uint64_t asked; /* number of the last question */
+	bool over;      /* the supervisor is gone */
 };
 
 /** channel_init() - @fd: the wire, not owned; @listener: to learn where we listen.  Return: 0 or -errno. */
@@ -57,7 +65,7 @@ void channel_forget(struct channel *channel, uint64_t now_ns);
  * channel_ask_name(), channel_ask_address() - ask the policy.
  * @host: that the program named; @to: where a socket with @cookie is to be connected
  * @answer: the supervisor's; where it cannot be had, a refusal
- * Return: 0 allowed; RELAY_WAIT; else an errno, and @answer says why.
+ * Return: 0 allowed; RELAY_WAIT; CHANNEL_SILENT; else an errno, and @answer says why.
  */
 int channel_ask_name(struct channel *channel, const char *host, struct relay_message *answer);
 int channel_ask_address(struct channel *channel, const char *host, uint64_t cookie,

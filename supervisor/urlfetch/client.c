@@ -22,7 +22,9 @@
 #define IDLE_NS (120 * SECOND_NS) /* between two requests */
 #define STUCK_NS (30 * SECOND_NS) /* for the client to take anything of an answer */
 #define LINGER_NS (2 * SECOND_NS)
+#define ACCEPT_AGAIN_NS (SECOND_NS / 10)
 #define ERROR_MAX 1024
+#define OUT_KEPT (64 << 10) /* of the output buffer, from one answer to the next */
 
 static void set_state(struct client *client, enum client_state state, uint64_t ns)
 {
@@ -30,10 +32,20 @@ static void set_state(struct client *client, enum client_state state, uint64_t n
 	client->deadline_ns = ns ? clock_now_ns() + ns : UINT64_MAX;
 }
 
+/* The peer is told that the connection did not end as it should: tcp(7), SO_LINGER. */
+static void reset_at_close(int fd)
+{
+	const struct linger linger = {.l_onoff = 1, .l_linger = 0};
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
 void client_free(struct client *client)
 {
 	struct gateway *gateway = client->gateway;
 
+	if (client->until_close && client->state != CLIENT_CLOSING)
+		reset_at_close(client->source.fd);
 	fetch_end(client->fetch);
 	tunnel_free(client->tunnel);
 	gateway_unwatch(gateway, &client->source);
@@ -60,6 +72,8 @@ void client_watch(struct client *client)
 	if (client->state == CLIENT_READING || client->state == CLIENT_CLOSING ||
 	    (client->state == CLIENT_SERVED && client->reader.state == READER_BODY))
 		events |= room ? EPOLLIN : 0;
+	if (client->state == CLIENT_WAITING)
+		events |= EPOLLRDHUP;
 	if (client->state == CLIENT_SERVED && client->reader.state == READER_DONE &&
 	    !client->unwanted)
 		gateway_relax(client->gateway, &client->source, events);
@@ -71,8 +85,16 @@ void client_watch(struct client *client)
 
 int client_put(struct client *client, const void *data, size_t size)
 {
-	if (client->out_at == client->out_end)
+	size_t left = client->out_end - client->out_at;
+
+	/* What is sent makes room, but no more bytes are moved than were sent: each is moved once, on the average. */
+	if (left == 0) {
 		client->out_at = client->out_end = 0;
+	} else if (client->out_end + size > client->out_room && client->out_at >= left) {
+		memmove(client->out, client->out + client->out_at, left);
+		client->out_at = 0;
+		client->out_end = left;
+	}
 	if (client->out_end + size > client->out_room) {
 		size_t room = client->out_end + size + 4096;
 		char *grown = realloc(client->out, room);
@@ -111,6 +133,11 @@ static void finish_answer(struct client *client)
 		set_state(client, CLIENT_CLOSING, LINGER_NS);
 		return;
 	}
+	if (client->out_room > OUT_KEPT) {
+		free(client->out);
+		client->out = NULL;
+		client->out_at = client->out_end = client->out_room = 0;
+	}
 	client->answered = false;
 	reader_next(&client->reader);
 	set_state(client, CLIENT_READING, IDLE_NS);
@@ -138,19 +165,28 @@ static bool send_output(struct client *client)
 	return true;
 }
 
+void client_send_early(struct client *client)
+{
+	if (client->out_end - client->out_at >= CLIENT_OUT_EARLY)
+		send_output(client);
+}
+
 bool client_flush(struct client *client)
 {
-	/* Requests that came together are answered one after the other: the input buffer bounds them. */
+	bool more;
+
+	/* Requests that came together are answered one after the other: each round takes one of the input buffer. */
 	do {
-		if (!send_output(client)) {
+		if (!send_output(client) ||
+		    (client->broken_off && client->out_at == client->out_end)) {
 			client_free(client);
 			return false;
 		}
 		if (client->out_at == client->out_end && client->state == CLIENT_ANSWERED)
 			finish_answer(client);
+		more = client->state == CLIENT_READING && client->in_at < client->in_end;
 		read_requests(client);
-	} while (client->state == CLIENT_ANSWERED && client->out_at < client->out_end &&
-		 client->out_at == 0);
+	} while (more && client->state == CLIENT_ANSWERED);
 	if (client->fetch)
 		fetch_resume(client->fetch);
 	client_watch(client);
@@ -207,6 +243,7 @@ void client_fail(struct client *client, int status, const char *why)
 	/* An answer that has begun can only be broken off, so that nobody takes it for whole. */
 	if (client->answered) {
 		client->close_then = true;
+		client->broken_off = client->until_close;
 		client_done(client);
 		return;
 	}
@@ -265,7 +302,7 @@ static void begin_request(struct client *client)
 	struct reader *reader = &client->reader;
 	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
-	client->answered = client->close_then = client->unwanted = false;
+	client->answered = client->close_then = client->unwanted = client->until_close = false;
 	if (reader->state == READER_FAILED) {
 		refuse(client);
 		return;
@@ -333,6 +370,15 @@ static void run_input(struct client *client)
 	client_flush(client);
 }
 
+/* It has left, or said all that it will; then its announcement is on the wire already, or never comes. */
+static void run_waiting(struct client *client)
+{
+	channel_run(&client->gateway->channel);
+	client_admit(client->gateway);
+	if (client->state == CLIENT_WAITING)
+		client_free(client);
+}
+
 static void client_run(struct source *source, uint32_t events)
 {
 	struct client *client = CONTAINER_OF(source, struct client, source);
@@ -341,6 +387,8 @@ static void client_run(struct source *source, uint32_t events)
 		tunnel_run_client(client->tunnel, events);
 	} else if (events & (EPOLLHUP | EPOLLERR)) {
 		client_free(client);
+	} else if (client->state == CLIENT_WAITING) {
+		run_waiting(client);
 	} else if (events & EPOLLIN && client->state == CLIENT_SERVED &&
 		   client->reader.state != READER_BODY) {
 		/* The next request while this one is served: from now on we do not listen until it is its turn. */
@@ -382,7 +430,7 @@ static void client_new(struct gateway *gateway, int fd, const struct net_endpoin
 
 void client_accept(struct gateway *gateway)
 {
-	while (gateway->n_clients < GATEWAY_CLIENTS_MAX) {
+	while (gateway->n_clients < gateway->clients_max) {
 		struct sockaddr_storage address = {0};
 		socklen_t size = sizeof(address);
 		struct net_endpoint from;
@@ -391,6 +439,9 @@ void client_accept(struct gateway *gateway)
 
 		if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
 			continue;
+		/* The connection stays where it is, and the listener readable: look away, or we would turn round it. */
+		if (fd < 0 && errno != EAGAIN)
+			gateway->accept_at_ns = clock_now_ns() + ACCEPT_AGAIN_NS;
 		if (fd < 0)
 			break;
 		if (channel_endpoint(&address, &from))

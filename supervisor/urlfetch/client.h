@@ -23,6 +23,8 @@ struct tunnel;
  *   CLOSING   answered, and the connection ends: what the client still sends is thrown away
  *             for a moment, or it would lose the answer to a reset
  *
+ * An answer to HTTP/1.0 may have no other end than the connection's: where it is not whole, the
+ * connection is reset.
  * Half-closed clients get their answer: end of file alone ends nothing but a half-read request.
  */
 enum client_state {
@@ -35,6 +37,12 @@ enum client_state {
 
 #define CLIENT_IN_SIZE (16 << 10)
 #define CLIENT_OUT_LIMIT (256 << 10) /* of an answer that is not taken: then libcurl is paused */
+/*
+ * An answer goes on in pieces of this size: they come from and go to memory that the cache still has,
+ * and the client reads while the server writes.  One piece is what the kernel takes for a socket's
+ * data at a time, and two of what libcurl hands out.
+ */
+#define CLIENT_OUT_EARLY (32 << 10)
 
 struct client {
 	struct client *next, *prev;
@@ -47,7 +55,10 @@ struct client {
 	bool unwanted;   /* input came that has to wait */
 	bool answered;   /* the answer's head is in .out */
 	bool close_then; /* the connection ends with this answer */
-	bool chunked_out, counts_out;
+	bool chunked_out;
+	bool
+	    until_close; /* the end of the connection is all that tells the client that it is whole */
+	bool broken_off;
 	struct fetch *fetch;
 	struct tunnel *tunnel;
 	/* Input that is not read yet. */
@@ -81,6 +92,12 @@ void client_fail(struct client *client, int status, const char *why);
 
 /** client_put() - add to the output; sent by client_flush().  Return: 0, or -ENOMEM. */
 int client_put(struct client *client, const void *data, size_t size);
+
+/**
+ * client_send_early() - send what goes where that is worth a call.  Where it fails nothing happens:
+ * client_flush() meets the same error, and may free the client.
+ */
+void client_send_early(struct client *client);
 
 /** client_flush() - send what goes.  Return: false: the client is gone, and freed. */
 bool client_flush(struct client *client);

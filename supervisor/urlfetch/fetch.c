@@ -149,6 +149,11 @@ struct fetch *fetch_begin(struct client *client)
 		why = "X-Urlfetch-Follow-Redirects is true or false, X-Urlfetch-Deadline is "
 		      "seconds";
 	}
+	/* libcurl would send it as an upload, and then wait for the body of the answer. */
+	if (!status && fetch->has_body && !strcmp(request->method, "HEAD")) {
+		status = 400;
+		why = "HEAD with a body";
+	}
 	if (status) {
 		fail(fetch, status, why);
 		return NULL;

@@ -99,7 +99,7 @@ static int put_head(struct fetch *fetch)
 		client->chunked_out = true;
 		n = snprintf(head, sizeof(head), "Transfer-Encoding: chunked\r\n");
 	} else {
-		client->close_then = true;
+		client->close_then = client->until_close = true;
 	}
 	if (client->reader.state != READER_DONE || !request->keep_alive)
 		client->close_then = true;
@@ -179,7 +179,8 @@ size_t fetch_on_body(char *data, size_t one, size_t size, void *context)
 	struct fetch *fetch = context;
 
 	(void)one;
-	if (fetch->swallow)
+	/* Behind a head without a body the client would take it for the next answer. */
+	if (fetch->swallow || has_no_body(fetch))
 		return size;
 	if (client_is_full(fetch->client)) {
 		fetch->waits_room = true;
@@ -190,6 +191,7 @@ size_t fetch_on_body(char *data, size_t one, size_t size, void *context)
 		fetch_refuse(fetch, 502, "the answer is larger than 32 MB");
 	/* Called from curl_easy_pause(3) an error does not end the transfer: it is kept for fetch_done(). */
 	fetch->broken |= fetch->in_read > RULES_IN_MAX || put_body(fetch->client, data, size) < 0;
+	client_send_early(fetch->client);
 	return fetch->broken ? 0 : size;
 }
 

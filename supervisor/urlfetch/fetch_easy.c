@@ -13,12 +13,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { FORBIDDEN = 403, TOO_MANY = 429 };
+enum { FORBIDDEN = 403, TOO_MANY = 429, UNAVAILABLE = 503 };
+/* What libcurl reads at once: then it goes on in one piece. */
+#define BUFFER_SIZE ((long)CLIENT_OUT_EARLY)
 
 /* --- the hooks --- */
 
 static int refusal_status(int error)
 {
+	if (error == CHANNEL_SILENT)
+		return UNAVAILABLE;
 	return error == EDQUOT ? TOO_MANY : FORBIDDEN;
 }
 
@@ -131,6 +135,7 @@ CURL *fetch_easy_take(struct gateway *gateway)
 	curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFER_SIZE);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 0L);

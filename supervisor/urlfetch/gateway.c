@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -190,10 +191,34 @@ static void hear(void *context, const struct relay_message *message)
 		outgoing_shut(&gateway->outgoing, message->cookie, message->a);
 }
 
+/*
+ * Of the descriptors that we may have, some are the loop's and @kept connections to servers that
+ * wait for a next request.  A client needs its own, its server's, and while that is connected to
+ * another two: for the look-up, or for the tunnel that takes over.
+ */
+#define FILES_OF_LOOP 36u
+#define FILES_OF_CLIENT 4u
+#define KEPT_MAX 64u
+
+static void share_files(struct gateway *gateway, rlim_t *kept)
+{
+	struct rlimit files;
+	rlim_t clients;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		files.rlim_cur = FILES_OF_LOOP;
+	*kept = files.rlim_cur / 8 < KEPT_MAX ? files.rlim_cur / 8 : KEPT_MAX;
+	clients = files.rlim_cur < *kept + FILES_OF_LOOP
+		      ? 0
+		      : (files.rlim_cur - *kept - FILES_OF_LOOP) / FILES_OF_CLIENT;
+	gateway->clients_max = clients < GATEWAY_CLIENTS_MAX ? clients + 1 : GATEWAY_CLIENTS_MAX;
+}
+
 int gateway_init(struct gateway *gateway, int listener, int supervisor)
 {
-	int rc;
+	rlim_t kept;
 
+	share_files(gateway, &kept);
 	gateway->listener = (struct source){.run = run_listener, .fd = listener};
 	gateway->supervisor = (struct source){.run = run_supervisor, .fd = supervisor};
 	gateway->curl_at_ns = UINT64_MAX;
@@ -202,9 +227,6 @@ int gateway_init(struct gateway *gateway, int listener, int supervisor)
 	gateway->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (gateway->epoll < 0)
 		return -errno;
-	rc = channel_init(&gateway->channel, supervisor, listener);
-	if (rc < 0)
-		return rc;
 	gateway->multi = curl_multi_init();
 	if (!gateway->multi)
 		return -ENOMEM;
@@ -212,7 +234,7 @@ int gateway_init(struct gateway *gateway, int listener, int supervisor)
 	curl_multi_setopt(gateway->multi, CURLMOPT_SOCKETDATA, gateway);
 	curl_multi_setopt(gateway->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
 	curl_multi_setopt(gateway->multi, CURLMOPT_TIMERDATA, gateway);
-	curl_multi_setopt(gateway->multi, CURLMOPT_MAXCONNECTS, 64L);
+	curl_multi_setopt(gateway->multi, CURLMOPT_MAXCONNECTS, (long)kept);
 	gateway_watch(gateway, &gateway->supervisor, EPOLLIN);
 	return 0;
 }
@@ -242,6 +264,8 @@ static int sleep_ms(const struct gateway *gateway, uint64_t first, uint64_t now)
 {
 	uint64_t until = gateway->curl_at_ns < first ? gateway->curl_at_ns : first, ms;
 
+	if (gateway->accept_at_ns > now && gateway->accept_at_ns < until)
+		until = gateway->accept_at_ns;
 	if (until <= now)
 		return 0;
 	ms = (until - now + MS - 1) / MS;
@@ -282,11 +306,13 @@ void gateway_run(struct gateway *gateway)
 	uint64_t first = UINT64_MAX;
 
 	while (!gateway->channel.over) {
-		bool room = gateway->n_clients < GATEWAY_CLIENTS_MAX;
+		uint64_t now = clock_now_ns();
+		bool room =
+		    gateway->n_clients < gateway->clients_max && now >= gateway->accept_at_ns;
 		int n;
 
 		gateway_watch(gateway, &gateway->listener, room ? EPOLLIN : 0);
-		n = await(gateway, events, sleep_ms(gateway, first, clock_now_ns()));
+		n = await(gateway, events, sleep_ms(gateway, first, now));
 		gateway->spins = n > 0 && gateway->n_clients == 1;
 		for (int i = 0; i < n; i++) {
 			struct source *source = events[i].data.ptr;

@@ -17,7 +17,8 @@
  *                                         └─▶ tunnel  (CONNECT: libcurl connects, then bytes both ways)
  *
  * Nothing but the question to the supervisor is ever waited for, which takes microseconds.
- * Memory is bounded by GATEWAY_CLIENTS_MAX times what one client may hold.
+ * Memory is bounded by GATEWAY_CLIENTS_MAX times what one client may hold; where the limit on open
+ * files allows fewer clients, the others wait in the listener's queue.
  */
 #define GATEWAY_CLIENTS_MAX 512
 #define GATEWAY_SPARE_MAX 32 /* easy handles kept for the next fetches */
@@ -46,15 +47,20 @@ struct gateway {
 	size_t n_spare_fetches;
 	uint64_t curl_at_ns; /* when libcurl wants to be called; UINT64_MAX: never */
 	struct client *clients;
-	size_t n_clients;
-	bool spins;          /* one client, one request: see await() */
-	struct source *dead; /* freed when the events at hand are dealt with */
+	size_t n_clients, clients_max;
+	uint64_t accept_at_ns; /* no descriptor was to be had: none is taken before this */
+	bool spins;            /* one client, one request: see await() */
+	struct source *dead;   /* freed when the events at hand are dealt with */
 	/* What the command line says. */
 	const char *app;
 	uint32_t deadline_s, deadline_max_s;
 };
 
-/** gateway_init() - @listener, @supervisor: descriptors, owned from now on.  Return: 0 or -errno. */
+/**
+ * gateway_init() - gateway->channel is initialised already.
+ * @listener, @supervisor: descriptors, owned from now on.
+ * Return: 0 or -errno.
+ */
 int gateway_init(struct gateway *gateway, int listener, int supervisor);
 
 /** gateway_run() - until the supervisor is gone. */

@@ -9,9 +9,12 @@
 #include <sys/types.h>
 
 enum {
+	RECORD_CHANGE_CIPHER_SPEC = 20,
 	RECORD_HANDSHAKE = 22,
+	RECORD_APPLICATION_DATA = 23,
 	HANDSHAKE_CLIENT_HELLO = 1,
 	EXTENSION_SERVER_NAME = 0,
+	EXTENSION_EARLY_DATA = 42,
 	NAME_HOST = 0
 };
 #define RECORD_HEADER 5
@@ -57,16 +60,29 @@ static struct view take_vector(struct view *view, size_t n)
 	return (struct view){at, at ? size : 0, at == NULL};
 }
 
+static bool is_whole(const uint8_t *message, size_t size)
+{
+	struct view view = {message, size, false};
+	size_t need;
+
+	take(&view, 1);
+	need = take_number(&view, 3);
+	return !view.bad && view.left >= need;
+}
+
 /*
  * The handshake message may come in several records: joins them in @out.
+ * @behind: gets the type of the record behind the last one of the message; 0: there is none yet
  * Return: bytes joined, or -EPROTO.
  */
-static ssize_t join_records(const uint8_t *bytes, size_t size, uint8_t out[HELLO_MAX])
+static ssize_t join_records(const uint8_t *bytes, size_t size, uint8_t out[HELLO_MAX],
+			    uint8_t *behind)
 {
 	struct view view = {bytes, size, false};
 	size_t used = 0;
 
-	while (view.left >= RECORD_HEADER) {
+	*behind = 0;
+	while (view.left >= RECORD_HEADER && !is_whole(out, used)) {
 		size_t type = take_number(&view, 1), major = take_number(&view, 1), n;
 
 		take(&view, 1);
@@ -80,14 +96,20 @@ static ssize_t join_records(const uint8_t *bytes, size_t size, uint8_t out[HELLO
 		used += n;
 	}
 	/* The beginning of a record shows soon enough what it is. */
-	if (view.left > 0 && view.at[0] != RECORD_HANDSHAKE)
+	if (view.left > 0 && is_whole(out, used))
+		*behind = view.at[0] ? view.at[0] : UINT8_MAX;
+	else if (view.left > 0 && view.at[0] != RECORD_HANDSHAKE)
 		return -EPROTO;
 	return (ssize_t)used;
 }
 
 static int read_name(struct view name, char *out)
 {
-	if (name.bad || name.left == 0 || name.left >= HELLO_NAME_MAX)
+	/* RFC 6066 knows none, clients do: a dot at the end says nothing. */
+	if (!name.bad && name.left > 1 && name.at[name.left - 1] == '.')
+		name.left--;
+	if (name.bad || name.left == 0 || name.left >= HELLO_NAME_MAX ||
+	    name.at[name.left - 1] == '.')
 		return -EPROTO;
 	for (size_t i = 0; i < name.left; i++) {
 		char c = (char)name.at[i];
@@ -114,7 +136,7 @@ static int read_server_name(struct view extension, char *name)
 	return read_name(host, name);
 }
 
-static int read_extensions(struct view extensions, char *name)
+static int read_extensions(struct view extensions, char *name, bool *early_data)
 {
 	bool seen = false;
 
@@ -124,6 +146,7 @@ static int read_extensions(struct view extensions, char *name)
 
 		if (extensions.bad)
 			return -EPROTO;
+		*early_data |= type == EXTENSION_EARLY_DATA;
 		if (type != EXTENSION_SERVER_NAME)
 			continue;
 		if (seen || read_server_name(extension, name) < 0)
@@ -133,7 +156,7 @@ static int read_extensions(struct view extensions, char *name)
 	return 0;
 }
 
-static int read_hello(struct view hello, char *name)
+static int read_hello(struct view hello, char *name, bool *early_data)
 {
 	struct view extensions;
 
@@ -148,16 +171,17 @@ static int read_hello(struct view hello, char *name)
 	extensions = take_vector(&hello, 2);
 	if (hello.bad || hello.left > 0)
 		return -EPROTO;
-	return read_extensions(extensions, name);
+	return read_extensions(extensions, name, early_data);
 }
 
 int hello_read(const uint8_t *bytes, size_t size, char *name)
 {
 	UNINITIALIZED uint8_t message[HELLO_MAX]; /* join_records() writes what is read */
-	ssize_t n = join_records(bytes, size, message);
+	uint8_t behind;
+	ssize_t n = join_records(bytes, size, message, &behind);
 	struct view view = {message, n > 0 ? (size_t)n : 0, false};
+	bool early_data = false;
 	size_t type, need;
-	int rc;
 
 	name[0] = '\0';
 	if (n < 0)
@@ -172,9 +196,14 @@ int hello_read(const uint8_t *bytes, size_t size, char *name)
 		return -EPROTO;
 	if (view.left < need)
 		return 0;
-	/* Nothing may be sent behind it before the server has answered. */
-	if (view.left > need)
+	if (view.left > need || read_hello(view, name, &early_data) < 0)
 		return -EPROTO;
-	rc = read_hello(view, name);
-	return rc < 0 ? rc : 1;
+	/*
+	 * What may be sent behind it before the server has answered: data for which it has announced
+	 * itself, and the ChangeCipherSpec of RFC 8446 D.4 in front of them.
+	 */
+	if (behind && !(early_data &&
+			(behind == RECORD_CHANGE_CIPHER_SPEC || behind == RECORD_APPLICATION_DATA)))
+		return -EPROTO;
+	return 1;
 }

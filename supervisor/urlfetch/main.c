@@ -65,9 +65,10 @@ static int run(struct gateway *gateway, int listener, int supervisor)
 	fcntl(listener, F_SETFD, FD_CLOEXEC);
 	fcntl(supervisor, F_SETFD, FD_CLOEXEC);
 	fcntl(listener, F_SETFL, O_NONBLOCK);
+	rc = channel_init(&gateway->channel, supervisor, listener);
 	/* Nobody can read us any more: the program may be started while libcurl gets ready. */
-	gateway->channel.fd = supervisor;
-	rc = channel_ready(&gateway->channel);
+	if (rc == 0)
+		rc = channel_ready(&gateway->channel);
 	if (rc == 0 && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		rc = -ENOMEM;
 	if (rc == 0)

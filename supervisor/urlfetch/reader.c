@@ -314,7 +314,9 @@ static int read_lines(struct reader *reader)
 		return -1;
 	read_persistence(&reader->request);
 	expect = reader_field(&reader->request, "expect");
-	reader->request.wants_continue = expect && !strcasecmp(expect, "100-continue");
+	/* RFC 9110, 10.1.1: HTTP/1.0 knows no answer before the answer. */
+	reader->request.wants_continue =
+	    expect && !reader->request.http10 && !strcasecmp(expect, "100-continue");
 	return 0;
 }
 

@@ -43,13 +43,18 @@ static bool is_in(char c, const char *set)
 	return c && strchr(set, c);
 }
 
-/* RFC 3986's reg-name without escapes, and an address in brackets without a zone. */
+/*
+ * RFC 3986's reg-name without escapes, and an address in brackets without a zone.  A dot at its end
+ * (RFC 1034, 3.1) is taken off: rules, certificates and TLS name the host without it.
+ */
 static int read_host(const char *text, size_t size, struct rules_url *out, const char **why)
 {
 	static const char name_set[] = "abcdefghijklmnopqrstuvwxyz0123456789-._";
 	static const char address_set[] = "abcdef0123456789:.";
 
-	if (size == 0 || size >= RULES_HOST_MAX)
+	if (!out->bracketed && size > 1 && text[size - 1] == '.')
+		size--;
+	if (size == 0 || size >= RULES_HOST_MAX || text[size - 1] == '.')
 		return refuse(why, BAD_REQUEST, "no host, or one that is too long");
 	for (size_t i = 0; i < size; i++) {
 		out->host[i] = to_lower(text[i]);
@@ -238,9 +243,12 @@ bool rules_token_list_has(const char *value, const char *token)
 
 char *rules_user_agent(const char *theirs, const char *app, char *out, size_t room)
 {
+	static const char format[] =
+	    "%.*s%sAppEngine-Google; (+http://code.google.com/appengine; appid: %s)";
 	bool has = theirs && *theirs;
+	int ours = snprintf(NULL, 0, format, 0, "", has ? " " : "", app);
+	size_t left = ours > 0 && (size_t)ours < room ? room - 1 - (size_t)ours : 0;
 
-	snprintf(out, room, "%s%sAppEngine-Google; (+http://code.google.com/appengine; appid: %s)",
-		 has ? theirs : "", has ? " " : "", app);
+	snprintf(out, room, format, (int)left, has ? theirs : "", has ? " " : "", app);
 	return out;
 }

@@ -25,7 +25,7 @@ struct rules_url {
 	bool https;
 	bool bracketed; /* .host is an IPv6 address */
 	uint16_t port;
-	char host[RULES_HOST_MAX]; /* lower case, without brackets */
+	char host[RULES_HOST_MAX]; /* lower case, without brackets, and without a dot at its end */
 	const char *path;          /* inside the URL: from '/' or '?'; "" where there is none */
 	size_t path_size;
 };
@@ -79,7 +79,7 @@ bool rules_token_list_has(const char *value, const char *token);
 
 /**
  * rules_user_agent() - the app's own text with App Engine's behind it.
- * @theirs: NULL or "": none
+ * @theirs: NULL or "": none; cut, so that App Engine's stays whole
  * Return: @out, cut to @room
  */
 char *rules_user_agent(const char *theirs, const char *app, char *out, size_t room);

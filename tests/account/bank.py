@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of the account need: servers that count, a witness on the wire, the ledger read back."""
 import ctypes
+import json
 import os
 import socket
 import sqlite3
@@ -116,17 +117,19 @@ class Server:
 
 
 class Datagrams:
-    """UDP: counts, and answers what begins with an exclamation mark."""
+    """UDP: counts what it hears."""
 
     def __init__(self):
-        def bind():
-            sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-            sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 32 << 20)
-            sock.bind(("::", 0))
-            return sock
-        self.sock = server_side(bind)
+        self.sock = server_side(self.bind)
         self.port = self.sock.getsockname()[1]
+
+    @staticmethod
+    def bind():
+        sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 32 << 20)
+        sock.bind(("::", 0))
+        return sock
 
     def heard(self):
         """Bytes and datagrams since the last call."""
@@ -140,6 +143,67 @@ class Datagrams:
 
     def close(self):
         self.sock.close()
+
+
+class Answers(Datagrams):
+    """UDP: answers "!100 e5 to:9:7" by 100 bytes, by 5 from another port of its own, by 7 to another port there."""
+
+    def __init__(self):
+        super().__init__()
+        self.elsewhere = server_side(self.bind)
+        self.other_port = self.elsewhere.getsockname()[1]
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while (asked := self.sock.recvfrom(1 << 16))[0] != b"end":
+            if asked[0][:1] == b"!":
+                for word in asked[0][1:].decode().split():
+                    self.answer(word, asked[1])
+
+    def answer(self, word, peer):
+        if word.startswith("to:"):
+            port, word = word.split(":")[1:]
+            peer = (peer[0], int(port), *peer[2:])
+        if word.startswith("e"):
+            self.elsewhere.sendto(b"e" * int(word[1:]), peer)
+        else:
+            self.sock.sendto(b"a" * int(word), peer)
+
+    def close(self):
+        server_side(lambda: self.elsewhere.sendto(b"end", ("::1", self.port)))
+        self.elsewhere.close()
+        super().close()
+
+
+class Counter:
+    """What nftables counted of the packets that came in for a port: packets, and bytes with their headers."""
+    IP, UDP, TCP, TIMES = 20, 8, 20, 12
+
+    def __init__(self, transport, port):
+        self.transport, self.comment = transport, f"{transport}-{port}"
+        both = ["ip", "protocol", transport, transport, "dport", str(port)]
+        syns = [["tcp", "flags", "syn"], ["tcp", "flags", "!=", "syn"]] if transport == "tcp" else [[]]
+        for i, match in enumerate(syns):
+            on_server("nft", "add", "rule", "inet", "test", "in", *both, *match, "counter", "comment", f"{self.comment}-{i}")
+
+    def rules(self):
+        text = server_process("nft", "-j", "list", "chain", "inet", "test", "in", stdout=subprocess.PIPE).communicate()[0]
+        for rule in (x["rule"] for x in json.loads(text)["nftables"] if "rule" in x):
+            if rule.get("comment", "").startswith(self.comment + "-"):
+                counter = next(e["counter"] for e in rule["expr"] if "counter" in e)
+                yield rule["comment"][-1], counter["packets"], counter["bytes"]
+
+    def seen(self):
+        """Packets, and payload: IPv4 without options; every TCP segment but the first with its time-stamps."""
+        packets = payload = 0
+        for kind, n, size in self.rules():
+            header = self.IP + (self.UDP if self.transport == "udp" else self.TCP + (20 if kind == "0" else self.TIMES))
+            packets += n
+            payload += size - n * header
+        return packets, payload
+
+    def close(self):
+        on_server("nft", "flush", "chain", "inet", "test", "in")
 
 
 class Wire:

@@ -2,8 +2,9 @@
 """Quotas: over all instances of an app, by the minute and by the day."""
 import glob
 import struct
+import time
 
-from bank import SERVER, Datagrams, Wire
+from bank import SERVER, Answers, Datagrams, Wire
 from tcp import HEAD, answer, sink
 from udp import HEAD as UDP
 from world import expect
@@ -38,11 +39,19 @@ def change(world, kind, minutes=0, days=0, count=None):
         f.write(struct.pack("QQ", minute, day))
 
 
+def within_a_minute(seconds=15):
+    """The minute that counts begins no sooner than in so many seconds."""
+    left = 60 - time.time() % 60
+    if left < seconds:
+        time.sleep(left + 0.1)
+
+
 def connects(world, server, n, quota, **keywords):
     return world.python(HEAD + CONNECTS, SERVER, server.port, n, policy=POLICY + quota, **keywords).stdout.strip()
 
 
 def sixth(world):
+    within_a_minute()
     server, trace = world.server(sink), world.path("trace")
     said = connects(world, server, 6, "quota connects 5/min\n", options=("--trace", trace))
     expect(said == ".....EDQUOT", said)
@@ -54,6 +63,7 @@ def sixth(world):
 
 def instances(world):
     """One after the other, and a new minute."""
+    within_a_minute(20)
     server, quota = world.server(sink), "quota connects 5/min 12/day\n"
     for n, wanted, minutes in ((3, "...", 0), (4, "..EDQUOT EDQUOT", 0), (6, ".....EDQUOT", -1), (3, "..EDQUOT", -1),
                                (1, "EDQUOT", -1)):
@@ -126,6 +136,87 @@ assert fine == 7, fine
     expect(there.heard() == (7, 7), "the server heard something else")
 
 
+def receives(world):
+    """UDP: the datagram that is one too many stays where it is."""
+    there = world.kept(Answers())
+    done = world.python(UDP + """
+def attempt(call):
+    try: return len(call())
+    except OSError as e: return errno.errorcode[e.errno]
+s = connected(); s.send(b"!1 2 3 4 5"); s.settimeout(5)
+print([attempt(lambda: s.recv(10)) for _ in range(5)], attempt(lambda: s.recv(10, socket.MSG_PEEK)), s.send(b"x"))
+""", SERVER, there.port, policy=POLICY + "quota receives 3/day\n")
+    expect(done.stdout.strip() == "[1, 2, 3, 'EDQUOT', 'EDQUOT'] EDQUOT 1", done.stdout)
+    world.expect_sums("1", "what was received", seconds=3, bytes_received=6, datagrams_received=3, datagrams_sent=2)
+
+
+def bytes_received(world):
+    """How long a datagram is shows when it is there: the last one may go beyond."""
+    there = world.kept(Answers())
+    done = world.python(UDP + """
+def attempt(call):
+    try: return len(call())
+    except OSError as e: return errno.errorcode[e.errno]
+s = connected(); s.send(b"!300 300 300 300 300"); s.settimeout(5)
+print([attempt(lambda: s.recv(500)) for _ in range(5)])
+""", SERVER, there.port, policy=POLICY + "quota bytes-received 1000B/day\n")
+    expect(done.stdout.strip() == "[300, 300, 300, 300, 'EDQUOT']", done.stdout)
+    world.expect_sums("1", "what was received", seconds=3, bytes_received=1200, datagrams_received=4)
+
+
+def flood(connection, server):
+    """Sends for as long as somebody takes it."""
+    while True:
+        server.send(connection, b"f" * 10000)
+        time.sleep(0.005)
+
+
+def stream_received(world):
+    """What a peer sends too much of is not taken for ever: the connection is shut both ways, and no new one begun."""
+    server, trace = world.server(flood), world.path("trace")
+    done = world.python(HEAD + """
+s = reach(); n = 0; begun = time.monotonic()
+try:
+    while (m := len(s.recv(1 << 16))): n += m; assert time.monotonic() - begun < 30, "it goes on"
+except ConnectionResetError: pass
+try: s.send(b"x"); sys.exit("sent")
+except (BrokenPipeError, ConnectionResetError): pass
+new = socket.socket().connect_ex((host, port)); assert new == errno.EDQUOT, new
+print(n)
+""", SERVER, server.port, policy=POLICY + "quota bytes-received 300KB/day\n", options=("--trace", trace))
+    with open(trace, encoding="utf-8") as f:
+        lines = [line for line in f if " quota(" in line]
+    expect(len(lines) == 1 and "test.conf:6" in lines[0] and "EPIPE" in lines[0], lines)
+    received = int(done.stdout)
+    print(f"# 300kB from TCP at 2 MB/s: {received / 1e3:.0f} kB were read", flush=True)
+    expect(300000 <= received <= 3000000, received)
+    sums = world.sums()
+    expect(received <= sums["bytes_received"] <= server.written, f"{received} read, {sums}, {server.written} written")
+
+
+def segments(kind, handle):
+    """TCP by segments, as the kernel counts them: shut when they are used up."""
+    def test(world):
+        server = world.server(handle)
+        done = world.python(HEAD + """
+s = reach(); s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1); n = 0; begun = time.monotonic()
+try:
+    while time.monotonic() - begun < 30:
+        s.send(b"x"); n += 1
+        if not s.recv(1000): raise BrokenPipeError()
+    sys.exit("not shut")
+except (BrokenPipeError, ConnectionResetError): pass
+new = socket.socket().connect_ex((host, port)); assert new == errno.EDQUOT, new
+print(n)
+""", SERVER, server.port, policy=POLICY + f"quota {kind} 500/day\n")
+        n = int(done.stdout)
+        print(f"# {kind} 500: {n}", flush=True)
+        # There and back each is a segment, and the first look comes 20 ms after the first.
+        expect(n >= 500, n)
+    test.__name__ = f"segments_{kind}"
+    return test
+
+
 OVERRUN = 160 << 20
 
 
@@ -171,4 +262,5 @@ print(n)
 
 def tests():
     return [(f"quota-{f.__name__.replace('_', '-')}", f) for f in (
-        sixth, instances, lifted, at_once, binds_and_creates, datagrams, sends, stream, slow_stream)]
+        sixth, instances, lifted, at_once, binds_and_creates, datagrams, sends, receives, bytes_received,
+        stream_received, segments("sends", answer), segments("receives", answer), stream, slow_stream)]

@@ -8,7 +8,7 @@ import struct
 import subprocess
 import time
 
-from bank import SERVER, SERVER6, Wire, on_server, server_process, supervisors
+from bank import SERVER, SERVER6, Counter, Wire, on_server, server_process, supervisors
 from world import expect, until
 
 HEAD = """
@@ -37,6 +37,7 @@ def answer_and_close(connection, server):
 
 def many_short(world):
     server, wire = world.server(sink), world.kept(Wire())
+    counter = world.kept(Counter("tcp", server.port))
     world.python(HEAD + """
 for i in range(2000):
     s = reach(); s.sendall(b"x" * (i % 100 + 1)); s.close()
@@ -45,6 +46,7 @@ for i in range(2000):
     until(lambda: server.ended == 2000, 20, "the server has read all")
     expect(server.read == wanted, f"the server read {server.read}")
     expect(wire.seen("tcp", server.port) == wanted, f"the witness saw {wire.seen('tcp', server.port)}")
+    expect(counter.seen()[1] == wanted, f"nftables counted {counter.seen()}")
     world.expect_sums(f"port={server.port}", "2,000 short ones", connects=2000, bytes_sent=wanted, bytes_received=0,
                       denied=0)
     expect(world.lost() == 0, "none lost")
@@ -200,14 +202,16 @@ if os.fork() == 0:
     os.setsid(); other.close()
     for fd in (0, 1, 2): os.close(fd)
     os.read(ready, 1)
-    time.sleep(0.7)
+    while not os.path.exists(sys.argv[3]): time.sleep(0.01)
     s.sendall(b"c" * 100000)
     new = reach(); new.sendall(b"n" * 10)
     os._exit(0)
 other.sendall(b"o" * 5)
 os.write(tell, b"x")
-""", SERVER, server.port)
+""", SERVER, server.port, world.path("go"))
     world.expect_sums("1", "by the parent", connects=2, bytes_sent=1005)
+    with open(world.path("go"), "w", encoding="ascii"):
+        pass
     until(lambda: server.ended == 3, 20, "the daemon's are read")
     world.expect_sums("1", "and by its child", connects=3, bytes_sent=101015)
     expect(server.read == 101015, server.read)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """UDP, to the byte and to the datagram."""
-from bank import SERVER, SERVER6, Datagrams, Wire
+from bank import SERVER, SERVER6, Answers, Counter, Datagrams, Wire
 from world import expect
 
 HEAD = """
-import ctypes, errno, os, socket, struct, sys, tempfile, time
+import ctypes, errno, os, select, socket, struct, sys, tempfile, time
 host, port = sys.argv[1], int(sys.argv[2])
 libc = ctypes.CDLL(None, use_errno=True)
 def udp(family=socket.AF_INET): return socket.socket(family, socket.SOCK_DGRAM)
@@ -26,6 +26,7 @@ def sendmmsg(s, datas):
 
 def every_call(world):
     there, wire = world.kept(Datagrams()), world.kept(Wire())
+    counter = world.kept(Counter("udp", there.port))
     world.python(HEAD + """
 s = connected(); fd = s.fileno()
 file = tempfile.TemporaryFile(); file.write(b"f" * 3000); file.flush()
@@ -45,6 +46,7 @@ os.dup(fd); os.write(os.dup(fd), b"dup")
     size, n = there.heard()
     expect((size, n) == (20 * 3447 + 20 * 12 + 103, 20 * 11 + 40 + 2), f"the server heard {n} of {size} bytes")
     expect(wire.seen("udp", there.port) == size, "the witness saw something else")
+    expect(counter.seen() == (n, size), f"nftables counted {counter.seen()}, the server {(n, size)}")
     # The child is a process of its own; the unconnected socket has made no connect.
     world.expect_sums("1", "all calls", seconds=3, bytes_sent=size, datagrams_sent=n)
     world.expect_sums("1", "all calls", seconds=3, denied=0, connects=1)
@@ -160,6 +162,61 @@ for i in range(10000):
     world.expect_sums("1", "10,000 sockets", seconds=3, bytes_sent=100000, datagrams_sent=10000)
 
 
+RECEIVE = HEAD + """
+s = connected(); fd = s.fileno()
+def ask(what, sock=s): sock.send(b"!" + what.encode())
+def got(data, size): assert len(data) == size, (len(data), size)
+def recvmmsg(s, n, size):
+    many = (Many * n)(); rooms = [ctypes.create_string_buffer(size) for _ in many]
+    for one, room in zip(many, rooms):
+        one.header.iov = ctypes.pointer(Iov(ctypes.cast(room, ctypes.c_char_p), size)); one.header.n = 1
+    done = libc.recvmmsg(s.fileno(), many, n, 0, None); assert done == n, (done, ctypes.get_errno())
+    return [one.length for one in many]
+"""
+
+
+def received(world):
+    """Each way of receiving, to the byte; what is only looked at, and what nobody receives, is not counted."""
+    there = world.kept(Answers())
+    world.python(RECEIVE + """
+ask("1 2 4"); got(s.recv(100), 1); got(s.recvfrom(100)[0], 2); got(s.recvmsg(100, 100)[0], 4)
+ask("8 16 32"); assert recvmmsg(s, 3, 100) == [8, 16, 32]
+ask("64 128 256"); got(os.read(fd, 1000), 64); assert os.readv(fd, [bytearray(100), bytearray(100)]) == 128
+assert os.preadv(fd, [bytearray(1000)], -1, os.RWF_HIPRI) == 256
+ask("512"); [got(s.recv(1000, socket.MSG_PEEK), 512) for _ in range(5)]; got(s.recv(1000), 512)
+# Cut off, it came in all the same.
+ask("1024 1200"); got(s.recv(10), 10); assert s.recv_into(bytearray(10), 10, socket.MSG_TRUNC) == 1200
+ask("0 1400"); got(s.recv(10), 0); got(s.recv(5000), 1400)
+for flags in 0, socket.MSG_PEEK:
+    try: s.recv(10, flags | socket.MSG_DONTWAIT); sys.exit("something was there")
+    except BlockingIOError: pass
+# A connected socket hears nothing from elsewhere.
+ask("e1300 3"); got(s.recv(5000), 3); ask("1100"); select.select([s], [], [], 5)
+""", SERVER, there.port)
+    world.expect_sums("1", "received", seconds=3, bytes_received=1023 + 1024 + 1200 + 1400 + 3, datagrams_received=10 + 2 + 2 + 1,
+                      datagrams_sent=8, connects=1, denied=0)
+
+
+def received_from(world):
+    """Where it comes from decides whose it is; a socket that never sent anything receives, too, and a child."""
+    there = world.kept(Answers())
+    world.python(RECEIVE + """
+u = udp(); u.sendto(b"!5 e7 e7", (host, port))
+assert sorted(len(u.recv(100)) for _ in range(3)) == [5, 7, 7]
+silent = udp(); silent.bind(("", 0)); ask("to:%d:11" % silent.getsockname()[1]); got(silent.recv(100), 11)
+six = udp(socket.AF_INET6); six.connect(("fd09::1", port)); ask("13", six); got(six.recv(100), 13)
+mapped = udp(socket.AF_INET6); mapped.sendto(b"!17", ("::ffff:" + host, port)); got(mapped.recv(100), 17)
+if os.fork() == 0:
+    ask("19"); got(s.recv(100), 19); os._exit(0)
+assert os.wait()[1] == 0
+""", SERVER, there.port)
+    for where, size, n in ((f"port={there.port} AND address='{SERVER}'", 5 + 11 + 17 + 19, 4),
+                           (f"port={there.port} AND address='{SERVER6}'", 13, 1), (f"port={there.other_port}", 14, 2),
+                           ("1", 79, 7)):
+        world.expect_sums(where, f"received, {where}", seconds=3, bytes_received=size, datagrams_received=n)
+
+
 def tests():
     return [(f"udp-{f.__name__.replace('_', '-')}", f) for f in (
-        every_call, destinations, segments, more, refused, errors, many_destinations, burst)]
+        every_call, destinations, segments, more, refused, errors, many_destinations, burst, received,
+        received_from)]

@@ -12,6 +12,9 @@ import struct
 import sys
 import threading
 
+sys.dont_write_bytecode = True
+from rounds import attempt, expect, serve
+
 PORT = int(sys.argv[1])
 FORBIDDEN, ALLOWED, SILENT = "127.0.0.2", "127.0.0.3", "203.0.113.1"
 SO_MOCKED = socket.SO_SNDBUF
@@ -24,7 +27,8 @@ def udp():
 def tcp_connect(host):
     """By hand: Python takes EINTR for a connect that goes on, and in the end for one that is done."""
     address = struct.pack("!BBH4s8x", 0, 0, PORT, socket.inet_aton(host))
-    CONNECT(socket.socket().fileno(), struct.pack("H", socket.AF_INET) + address[2:], 16)
+    s = socket.socket()
+    CONNECT(s.fileno(), struct.pack("H", socket.AF_INET) + address[2:], 16)
 
 
 def tcp_begin(host):
@@ -150,15 +154,26 @@ def waiting():
     s.connect((SILENT, 9))
 
 
+def from_where_it_stands():
+    """The file's own position moves: the supervisor sets it."""
+    s = udp()
+    s.connect((ALLOWED, PORT))
+    with open(__file__, "rb", buffering=0) as f:
+        os.sendfile(s.fileno(), f.fileno(), None, 100)
+        expect(f.tell() == 100)
+
+
+def broken_pipe():
+    """Its end is told by a signal as well, which Python ignores."""
+    s = socket.create_connection((ALLOWED, PORT))
+    s.shutdown(socket.SHUT_WR)
+    s.sendmsg([b"x"])
+
+
 def disconnected():
     s = udp()
     s.connect((ALLOWED, PORT))
     CONNECT(s.fileno(), b"\0" * 16, 16)
-
-
-def expect(condition):
-    if not condition:
-        raise OSError(10000, "a wrong result")
 
 
 def connect_raw():
@@ -172,16 +187,8 @@ def connect_raw():
 
 BOTH = [tcp_connect, tcp_begin, fast_open, sendto, sendmsg, sendmsg_tos, large, connected, written, sent_file, copied,
         renumbered, controlled]
-OWN = [received, received_late, receive_nothing, bound, mocked, passed, file_in_window, disconnected, waiting]
-
-
-def attempt(name, call, *arguments):
-    try:
-        call(*arguments)
-        error = 0
-    except OSError as e:
-        error = 11 if isinstance(e, socket.timeout) else e.errno
-    print(name, error, flush=True)
+OWN = [received, received_late, receive_nothing, bound, mocked, passed, file_in_window, from_where_it_stands, broken_pipe,
+       disconnected, waiting]
 
 
 def work():
@@ -194,11 +201,4 @@ def work():
 
 CONNECT = connect_raw()
 OLD = udp()
-with open(sys.argv[2], encoding="ascii") as fifo:
-    print("ready", flush=True)
-    for _ in fifo:
-        # In a thread that the supervisor has not met.
-        thread = threading.Thread(target=work)
-        thread.start()
-        thread.join()
-        print("over", flush=True)
+serve(sys.argv[2], work)

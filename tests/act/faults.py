@@ -99,7 +99,7 @@ def tests():
     yield "faults: none", without_fault
     for call, error in (("process_vm_readv", "EPERM"), ("process_vm_readv", "EFAULT"), ("pidfd_open", "ENFILE"),
                         ("pidfd_getfd", "EPERM"), ("pidfd_getfd", "EMFILE"), ("getsockopt", "ENOBUFS"),
-                        ("connect", "ENOBUFS"), ("sendmsg", "ENOBUFS"), ("fcntl", "EINVAL"), ("epoll_ctl", "ENOSPC"),
+                        ("connect", "ENOBUFS"), ("sendto", "ENOBUFS"), ("fcntl", "EINVAL"), ("epoll_ctl", "ENOSPC"),
                         ("openat", "EMFILE"), ("read", "EIO")):
         yield f"faults: {call} gives {error}", inject(f"{call}:error={error}", answered=call != "read")
     for number in range(1, 7):

@@ -13,7 +13,7 @@ NO_PAGE = 77  # stall's status where it may not make a page behind userfaultfd
 
 
 # What others may wait: a stall is noticed after 20 ms; the rest is for a busy machine.  Held up, they wait a second.
-OTHERS_MS = 300
+OTHERS_MS = 700
 
 
 def numbers(name, text):
@@ -29,7 +29,7 @@ def stalled(mode):
             raise Skip(out.stderr.strip())
         expect(out.returncode == 0, f"status {out.returncode}: {out.stderr}")
         result, ms = numbers("stalled", out.stdout)
-        expect(result == "EFAULT" and 900 <= int(ms) <= 3000, f"the call gave {result} after {ms} ms")
+        expect(result == "EFAULT" and 900 <= int(ms) <= 8000, f"the call gave {result} after {ms} ms")
         worst, failed = numbers("others", out.stdout)
         expect(int(worst) < OTHERS_MS and failed == "0", f"others: {worst} ms at worst, {failed} failed")
     return test

@@ -3,8 +3,9 @@
 import os
 import platform
 import signal
+import subprocess
 
-from world import GAE_RUN, Skip, expect, program, until
+from world import GAE_RUN, TOP, Skip, expect, program, until
 
 POLICY = """gae-policy 1
 allow tcp,udp to any
@@ -121,6 +122,73 @@ def without_getfd(world):
     expect(len(result.stderr.splitlines()) == 1, result.stderr)
 
 
+# What a container's profile may refuse of what --check tries: on x86-64, where alone gae-run runs.
+TRIED = {"seccomp": 317, "prctl": 157, "pidfd_open": 434, "pidfd_getfd": 438, "process_vm_readv": 310,
+         "landlock_create_ruleset": 444, "landlock_add_rule": 445, "landlock_restrict_self": 446,
+         "io_uring_setup": 425, "unshare": 272, "memfd_create": 319}
+
+
+def check_agrees(world):
+    """--check says that gae-run works exactly where it starts a program, whatever call is refused."""
+    for name, number in TRIED.items():
+        told = world.native(program("without"), str(number), GAE_RUN, "--check")
+        done = without(world, number, "true")
+        expect(told.returncode == done.returncode,
+               f"without {name}: --check {told.returncode}, a run {done.returncode}\n{told.stdout}{done.stderr}")
+        word = "works" if told.returncode == 0 else "cannot work"
+        expect(told.stdout.endswith(f"gae-run {word} here\n"), told.stdout)
+
+
+def unread_descriptors(world):
+    """Where the inherited descriptors cannot be listed, nothing is started."""
+    result = world.native("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=getdents64",
+                          "-e", "inject=getdents64:error=EIO:when=1", GAE_RUN, "--policy", world.policy(POLICY),
+                          "echo", "started")
+    expect(result.returncode == 125 and "started" not in result.stdout, f"{result.returncode} {result.stdout}")
+    expect(result.stderr == "gae-run: /proc/self/fd cannot be read: Input/output error\n", result.stderr)
+
+
+# Its strdup fails for one word.
+FORGETFUL = """#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <string.h>
+char *strdup(const char *s)
+{
+	char *(*real)(const char *) = (char *(*)(const char *))dlsym(RTLD_NEXT, "strdup");
+	return strcmp(s, "--policy") ? real(s) : NULL;
+}
+"""
+
+
+def forgotten_policy(world):
+    """Where memory ends while the supervisor's arguments are made, it is not started without the policy."""
+    if "asan" in GAE_RUN:
+        raise Skip("the sanitizer has malloc's family itself")
+    library = world.path("forgetful.so")
+    with open(world.path("forgetful.c"), "w", encoding="ascii") as f:
+        f.write(FORGETFUL)
+    made = world.native("cc", "-shared", "-fPIC", "-o", library, world.path("forgetful.c"))
+    expect(made.returncode == 0, made.stderr)
+    # A front with shared libraries, for what is linked whole takes no other strdup.
+    front = os.path.join(world.path("shared"), "gae-run")
+    made = world.native("make", "-s", "-C", TOP, "STATIC=", f"BUILD={world.path('shared')}", front)
+    expect(made.returncode == 0, made.stdout + made.stderr)
+    os.symlink(os.path.join(os.path.dirname(GAE_RUN), "gae-supervisor"), os.path.join(world.path("shared"), "gae-supervisor"))
+    result = world.native("env", f"LD_PRELOAD={library}", front, "--policy", world.policy(POLICY), "echo", "started")
+    expect(result.returncode == 125 and "started" not in result.stdout, f"{result.returncode} {result.stdout}")
+    expect("Cannot allocate memory" in result.stderr, result.stderr)
+
+
+def full_output(world):
+    """What cannot be printed is a failure."""
+    for option in ("--version", "--help", "--check"):
+        with open("/dev/full", "w", encoding="ascii") as full:
+            result = subprocess.run([GAE_RUN, option], stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE,
+                                    text=True, timeout=60)
+        expect(result.returncode == 125, f"{option}: status {result.returncode}")
+        expect(result.stderr == "gae-run: standard output: No space left on device\n", result.stderr)
+
+
 def without_readv(world):
     """Where process_vm_readv is refused, /proc/PID/mem is read instead: the decisions stay."""
     script = ("import socket\n"
@@ -178,6 +246,10 @@ def tests():
     yield "refused: a port that is root's to bind", borrowed_port
     yield "refused: the supervisor's credentials on a local socket", borrowed_credentials
     yield "refused: no start where sockets cannot be taken", without_getfd
+    yield "refused: --check knows where gae-run does not start", check_agrees
+    yield "refused: no start where inherited descriptors cannot be listed", unread_descriptors
+    yield "refused: no start where an argument of the supervisor's has no memory", forgotten_policy
+    yield "refused: standard output is full", full_output
     yield "refused: memory is read by /proc where process_vm_readv is not allowed", without_readv
     yield "refused: exact errnos", exact_errnos
     yield "refused: signals at supervisor, guard and front", stop_the_supervisor

@@ -18,6 +18,9 @@ int main(int argc, char **argv)
 	errno = error;
 	if (error == EAFNOSUPPORT && !attack_is_fenced())
 		attack_skip("no such family in this kernel");
+	/* Fenced it is refused whether the kernel has it or not: by the errno that is promised, for every type. */
+	if (attack_is_fenced() && error != EAFNOSUPPORT)
+		attack_hit("another errno");
 	attack_say("socket", -1);
 	return 0;
 }

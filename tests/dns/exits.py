@@ -10,6 +10,7 @@ from world import expect
 
 LISTED = ONE + WILD + "dns listed-only\n"
 LETTER = "secret.evil.example"
+COOKIE = 40  # bytes of the longest cookie of EDNS (RFC 7873)
 
 
 def client_fails_at_once(lab, command):
@@ -49,7 +50,7 @@ def udp(connected=True):
     if connected: s.connect(to)
     return s
 def file_of(data):
-    f = tempfile.TemporaryFile(); f.write(data); f.flush(); return f.fileno()
+    f = tempfile.TemporaryFile(); f.write(data); f.flush(); return os.dup(f.fileno())
 def six(data):
     s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.connect(("::ffff:" + SERVER, 53)); s.send(data)
 def option(data):
@@ -59,13 +60,13 @@ def more(data):
 for name, data in MESSAGES.items():
     show(name + " sendto", lambda: udp(False).sendto(data, to))
     show(name + " send", lambda: udp().send(data))
-    show(name + " write", lambda: os.write(udp().fileno(), data))
-    show(name + " writev", lambda: os.writev(udp().fileno(), [data[:7], data[7:]]))
+    show(name + " write", lambda: os.write(udp().detach(), data))
+    show(name + " writev", lambda: os.writev(udp().detach(), [data[:7], data[7:]]))
     show(name + " sendmsg", lambda: udp(False).sendmsg([data[:1], data[1:]], [], 0, to))
     show(name + " sendmsg connected", lambda: udp().sendmsg([data]))
     show(name + " sendmsg segments", lambda: udp().sendmsg([data], [(17, 103, struct.pack("H", SEGMENT))]))
     show(name + " segment option", lambda: option(data))
-    show(name + " sendfile", lambda: os.sendfile(udp().fileno(), file_of(data), 0, len(data)))
+    show(name + " sendfile", lambda: os.sendfile(udp().detach(), file_of(data), 0, len(data)))
     show(name + " v4-mapped", lambda: six(data))
     show(name + " more", lambda: more(data))
     show(name + " unconnected", lambda: udp(False).send(data))
@@ -75,9 +76,13 @@ print("end")
 
 def messages():
     """What must not pass under `dns listed-only`."""
-    opt = b"\0\0\x29\4\xd0\0\0\0\0"
     listed, letter = question("one.test"), question(LETTER)
-    hidden = question("one.test", counts=(1, 0, 0, 1), more=opt + len(letter).to_bytes(2, "big") + letter)
+
+    def with_options(*options, opt=b"\0\0\x29\4\xd0\0\0\0\0"):
+        data = b"".join(code.to_bytes(2, "big") + len(text).to_bytes(2, "big") + text for code, text in options)
+        return question("one.test", counts=(1, 0, 0, 1), more=opt + len(data).to_bytes(2, "big") + data)
+
+    hidden = with_options((10, letter.ljust(COOKIE, b"\0")))
     return {
         "another name": letter,
         "two questions": question("one.test", counts=(2, 0, 0, 0), more=letter[12:]),
@@ -93,6 +98,14 @@ def messages():
         "empty": b"",
         "no DNS": b"secret " * 50,
         "long": letter * 300,
+        "another option": with_options((65001, b"secret")),
+        "a long cookie": with_options((10, b"s" * (COOKIE + 1))),
+        "cookies": with_options((10, b"s" * 8), (10, b"s" * 8)),
+        "padding": with_options((12, b"\0" * 100 + b"secret")),
+        "half an option": with_options((10, b"s" * 8))[:-1],
+        "another version": with_options(opt=b"\0\0\x29\4\xd0\0\1\0\0"),
+        "bits of the header": question("one.test", flags=0x01CF),
+        "a zero byte": listed[:12] + b"\4\0one" + listed[16:],
     }, hidden
 
 
@@ -104,6 +117,8 @@ def ways_out(lab):
     code = f"SERVER = {HOSTILE!r}\nSEGMENT = 12\nMESSAGES = {refused!r}\n{WAYS}"
     native = lab.native("/usr/bin/python3", "-c", code)
     expect("secret.evil.example" in server.names(), f"natively: {native.stdout[-300:]} {native.stderr} {server.names()}")
+    unsent = [line for line in native.stdout.splitlines() if line.startswith("another name") and not line.endswith(" sent")]
+    same(unsent, ["another name unconnected EDESTADDRREQ"])
     del server.asked[:]
     lines = lab.script(LISTED, code)
     same(lines[-1], "end")
@@ -119,7 +134,7 @@ def hidden_question(lab):
     server = lab.hostile(lambda packet, *_: answer(packet, "192.0.2.1"))
     lab.resolv(f"nameserver {HOSTILE}\n")
     _, hidden = messages()
-    at = len(hidden) - len(question(LETTER))
+    at = len(hidden) - COOKIE
     code = f"SERVER = {HOSTILE!r}\nSEGMENT = {at}\nMESSAGES = {{'hidden': {hidden!r}}}\n{WAYS}"
     lab.native("/usr/bin/python3", "-c", code)
     expect(LETTER in server.names(), f"natively it is not cut out: {server.names()}")
@@ -133,8 +148,11 @@ def what_passes(lab):
     """Mixed case, EDNS, other types: what resolvers ask for a listed name."""
     server = lab.hostile(lambda packet, *_: answer(packet))
     lab.resolv(f"nameserver {HOSTILE}\n")
-    opt = b"\0\0\x29\4\xd0\0\0\0\0\0\0"
-    good = {"mixed": question("oNe.TeSt"), "edns": question("one.test", counts=(1, 0, 0, 1), more=opt),
+    opt = b"\0\0\x29\4\xd0\0\0\x80\0"
+    options = b"\0\x0a\0\x18" + b"c" * 24 + b"\0\x0c\0\x40" + bytes(64)
+    good = {"mixed": question("oNe.TeSt"), "edns": question("one.test", counts=(1, 0, 0, 1), more=opt + b"\0\0"),
+            "cookie, padding": question("one.test", flags=0x0130, counts=(1, 0, 0, 1),
+                                        more=opt + len(options).to_bytes(2, "big") + options),
             "https": question("one.test", kind=65), "mx": question("one.test", kind=15),
             "srv": question("_imaps._tcp.wild.test", kind=33)}
     code = f"""

@@ -88,7 +88,7 @@ def importer_killed(hands):
 def connections_to(path):
     """Sockets of the name that it was bound by (runtime.c): the listening one, and this end of each connection to it."""
     with open("/proc/net/unix", encoding="utf-8", errors="replace") as f:
-        return sum(line.rstrip("\n").endswith(f"/.{os.path.basename(path)}.new") for line in f)
+        return sum(f"/.{os.path.basename(path)}." in line and line.rstrip("\n").endswith(".new") for line in f)
 
 
 def program_killed(hands):
@@ -131,17 +131,22 @@ def exporter_stopped(hands):
 
 
 def directory_gone(hands):
-    """Somebody cleans up: with the next offer all begins anew, for what was on offer before as well."""
+    """Somebody cleans up: with the next offer all begins anew, with the same key."""
     import shutil
     a, b = hands.pair()
     here, there = hands.connected(a), hands.connected(a, "t")
     first = a.do("offer('s')")
     shutil.rmtree(hands.directory())
-    expect(b.do(f"claim('s', {first!r})") == "EINVAL", "the key is gone, too")
     second = a.do("offer('t')")
     expect(b.do(f"claim('t', {second!r})") is None, "no claim")
     exchange(there, b, "t")
-    del here
+    expect(b.do(f"claim('s', {first!r})") is None, "the first is lost")
+    exchange(here, b)
+    # Where another instance is quicker, it makes another key: what was on offer cannot be claimed.
+    here = hands.connected(a)
+    third = a.do("offer('s')")
+    shutil.rmtree(hands.directory())
+    expect(hands.agent().do(f"claim('s', {third!r})") == "EINVAL", "the key is gone, too")
 
 
 def directory_unfit(hands):
@@ -208,6 +213,12 @@ def thousand(hands):
           f"as many descriptors as before: {before}, now {a.descriptors() - 1, b.descriptors()}")
 
 
+def ticks(pid):
+    """What a process has spent, in hundredths of a second."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        return sum(int(x) for x in f.read().rsplit(")", 1)[1].split()[11:13])
+
+
 def idle_cpu(hands):
     """A thousand on offer and a program that has ended: no CPU."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (8192, max(8192, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
@@ -218,14 +229,11 @@ def idle_cpu(hands):
     a.do("[offer(i) for i in range(1000)] and None", 60)
     pid = a.supervisor()
     a.finish()
-
-    def ticks():
-        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
-            return sum(int(x) for x in f.read().rsplit(")", 1)[1].split()[11:13])
     time.sleep(0.5)
-    before = ticks()
+    before = ticks(pid)
     time.sleep(2)
-    expect(ticks() - before <= 1, f"{ticks() - before} ticks in 2 s")
+    spent = ticks(pid) - before
+    expect(spent <= 1, f"{spent} ticks in 2 s")
     os.kill(pid, signal.SIGKILL)
 
 
@@ -267,6 +275,24 @@ def no_descriptor(hands):
     exchange(here, b)
 
 
+def no_descriptor_for_a_claim(hands):
+    """The exporter has no descriptor for who comes: it waits, without burning the processor, and serves the claim then."""
+    a, b = hands.pair()
+    here = hands.connected(a)
+    token = a.do("offer('s')")
+    pid = a.supervisor()
+    limit = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, limit[1]))
+    b.send(f"claim('s', {token!r})")
+    before = ticks(pid)
+    time.sleep(1)
+    spent = ticks(pid) - before
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, limit)
+    expect((got := b.answer(20)) is None, f"no claim: {got}")
+    exchange(here, b)
+    expect(spent <= 10, f"{spent} ticks in a second")
+
+
 def daemon(hands):
     """What a daemon of the program's has put on offer, after all."""
     a, b = hands.pair()
@@ -297,4 +323,5 @@ def tests():
     yield "faults: a thousand on offer cost no CPU", idle_cpu
     yield "faults: few descriptors", out_of_descriptors
     yield "faults: no descriptor left", no_descriptor
+    yield "faults: no descriptor for a claim", no_descriptor_for_a_claim
     yield "faults: a daemon's offer", daemon

@@ -232,6 +232,26 @@ Test(launcher, a_missing_supervisor_is_named)
 	cr_expect(strstr(run.text, path), "%s", run.text);
 }
 
+/* Its message overtakes the stage's, or the other way round. */
+Test(launcher, a_supervisor_that_cannot_be_started_is_named_once)
+{
+	static const char script[] = "#!/no/such/interpreter\n";
+	char path[PATH_MAX + 32];
+	struct run run;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/gae-supervisor", dir);
+	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	cr_assert_eq(fd_write_full(fd, script, sizeof(script) - 1), 0);
+	close(fd);
+	for (int i = 0; i < 50; i++) {
+		start(&run, NULL, W("true"));
+		cr_assert_eq(finish(&run), 125);
+		cr_assert_not_null(strstr(run.text, "cannot be started"), "%s", run.text);
+		cr_assert_eq(strchr(run.text, '\n'), run.text + run.used - 1, "%s", run.text);
+	}
+}
+
 Test(launcher, signals_reach_the_program)
 {
 	struct run run;

@@ -161,10 +161,10 @@ Test(names, a_silent_server_costs_the_time_out_and_never_blocks, .timeout = DEAD
 	while (reported == 0) {
 		cr_assert_geq(names_timeout_ms(names), 0);
 		cr_assert_lt(now_ms() - begin, WAIT_MS);
-		before = now_ms();
+		before = own_ms();
 		names_run(names);
-		if (now_ms() - before > longest)
-			longest = now_ms() - before;
+		if (own_ms() - before > longest)
+			longest = own_ms() - before;
 	}
 	cr_expect_lt(longest, 200, "names_run() took %ld ms", (long)longest);
 	cr_expect_eq(ask(names, 0, "192.0.2.1"), NAMES_NO);
@@ -176,7 +176,7 @@ Test(names, a_silent_server_costs_the_time_out_and_never_blocks, .timeout = DEAD
 
 Test(names, a_look_up_ends_at_its_deadline_however_many_servers_are_silent, .timeout = DEADLINE_S)
 {
-	int64_t begin = now_ms();
+	int64_t begin = own_ms();
 	struct names *names;
 	char servers[128];
 	uint16_t port;
@@ -194,7 +194,7 @@ Test(names, a_look_up_ends_at_its_deadline_however_many_servers_are_silent, .tim
 		     0);
 	names = names_for(servers, (struct names_config){.timeout_ms = 800});
 	cr_expect_eq(names_wait(names, 0, WAIT_MS), 0);
-	cr_expect_lt(now_ms() - begin, 1400);
+	cr_expect_lt(own_ms() - begin, 1400);
 	cr_expect_str_eq(names_error(names, 0), "no answer from the name server within 800 ms");
 	names_free(names);
 	close(fd);
@@ -250,7 +250,7 @@ Test(names, half_an_answer_counts_and_a_forged_one_does_not, .timeout = DEADLINE
 
 Test(names, a_port_nobody_listens_on_fails_at_once, .timeout = DEADLINE_S)
 {
-	int64_t begin = now_ms();
+	int64_t begin = own_ms();
 	struct names *names;
 	char servers[32];
 	uint16_t port;
@@ -259,7 +259,7 @@ Test(names, a_port_nobody_listens_on_fails_at_once, .timeout = DEADLINE_S)
 	snprintf(servers, sizeof(servers), "127.0.0.1:%u", port);
 	names = names_for(servers, (struct names_config){.timeout_ms = 15000});
 	cr_expect_eq(names_wait(names, 0, WAIT_MS), 0);
-	cr_expect_lt(now_ms() - begin, 3000);
+	cr_expect_lt(own_ms() - begin, 3000);
 	cr_expect(strstr(names_error(names, 0), "contact"), "%s", names_error(names, 0));
 	names_free(names);
 }

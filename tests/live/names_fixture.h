@@ -39,6 +39,19 @@ static inline int64_t now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+/* As now_ms(), but it stands still while this thread waits for a processor that others have (proc(5), schedstat). */
+static inline int64_t own_ms(void)
+{
+	FILE *file = fopen("/proc/thread-self/schedstat", "re");
+	unsigned long long ran, waited = 0;
+
+	if (file && fscanf(file, "%llu %llu", &ran, &waited) != 2)
+		waited = 0;
+	if (file)
+		fclose(file);
+	return now_ms() - (int64_t)(waited / 1000000);
+}
+
 /*
  * Tests run side by side and a free port is free only until somebody else takes it:
  * each test gets a loopback of its own where the system lets it.

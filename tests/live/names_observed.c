@@ -119,12 +119,12 @@ Test(names_observed, a_million_observed_names_have_a_thousand_places, .timeout =
 	cr_expect_eq(observe(names, "m9.wild.test"), NAMES_CROWDED);
 	cr_expect_eq(names_wait(names, ONE, WAIT_MS), 0);
 	cr_expect_eq(ask(names, ONE, "192.0.2.9"), NAMES_YES);
-	begin = now_ms();
+	begin = own_ms();
 	for (unsigned int i = 0; i < 100000; i++) {
 		snprintf(text, sizeof(text), "k%u.wild.test", i);
 		observe(names, text);
 	}
-	cr_expect_lt(now_ms() - begin, 2000);
+	cr_expect_lt(own_ms() - begin, 2000);
 	names_free(names);
 	server_stop(&server);
 }
@@ -193,13 +193,13 @@ Test(names_observed, a_name_in_use_is_renewed_in_time_and_another_is_not, .timeo
 	struct server server = {0};
 	struct names *names;
 
-	SERVER(&server, "--host-record=one.test,192.0.2.1,1", "--host-record=two.test,192.0.2.2,1");
+	SERVER(&server, "--host-record=one.test,192.0.2.1,3", "--host-record=two.test,192.0.2.2,3");
 	names = names_for(server.text, (struct names_config){.ttl_min_s = 1, .renew = true});
 	cr_expect_eq(names_wait(names, ONE, WAIT_MS), 0);
 	cr_expect_eq(names_wait(names, TWO, WAIT_MS), 0);
 	cr_expect_eq(reported, 2);
 	cr_expect_eq(ask(names, ONE, "192.0.2.1"), NAMES_YES);
-	run_for(names, 2300);
+	run_for(names, 6500);
 	cr_expect_eq(reported, 3, "one of them, once: it was used once");
 	names_free(names);
 	server_stop(&server);
@@ -223,10 +223,11 @@ Test(names_observed, ten_thousand_names_are_looked_up_side_by_side, .timeout = D
 		numbers[i] = i;
 	}
 	SERVER(&server, "--address=/test/192.0.2.1");
-	begin = now_ms();
+	begin = own_ms();
 	names = names_new(&(struct names_config){
 	    .names = list, .n_names = MANY, .servers = server.text, .timeout_ms = 4000});
-	cr_expect_lt(now_ms() - begin, 200);
+	cr_expect_lt(own_ms() - begin, 200);
+	begin = now_ms();
 	cr_expect_eq(names_ask(names, numbers, MANY, &other, &which), NAMES_UNKNOWN);
 	for (uint32_t i = 0; i < MANY; i++)
 		names_want(names, i);

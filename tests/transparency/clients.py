@@ -311,7 +311,7 @@ def report(name, result, known, tally):
     differs, native = result
     listed = any(fnmatch.fnmatchcase(name.replace(" ", "-"), pattern) for pattern in known)
     if os.environ.get("GAE_TRANSPARENCY_SHOW"):
-        print(json.dumps([name, native]))
+        tally.say(json.dumps([name, native]))
     if differs and not listed:
         tally.report(False, f"{name}:\n{differs}")
     elif listed and not differs:

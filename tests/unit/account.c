@@ -73,6 +73,13 @@ static enum account_answer connect_from(uint64_t cookie, uint16_t port, bool cer
 	return answer;
 }
 
+static bool is_begun(uint64_t cookie)
+{
+	struct account_caller caller = caller_of(cookie);
+
+	return account_is_begun(account, &caller);
+}
+
 static enum account_answer send_to(uint64_t cookie, const struct net_endpoint *to, size_t size)
 {
 	struct account_caller caller = caller_of(cookie);
@@ -127,7 +134,7 @@ Test(account, a_connection_from_begin_to_end)
 	begin();
 	cr_expect_eq(connect_from(1, 1000, true), ACCOUNT_FINE);
 	cr_expect(account_has(account, 1));
-	cr_expect(account_is_begun(account, 1));
+	cr_expect(is_begun(1));
 	look_at(1, &(struct tcp_numbers){.bytes_sent = 100, .bytes_received = 10}, clock_now_ns());
 	cr_expect_eq(total().bytes_sent, 100);
 	look_at(1, &(struct tcp_numbers){.bytes_sent = 150, .bytes_received = 10}, clock_now_ns());
@@ -178,7 +185,7 @@ Test(account, a_failed_connect_is_told_once)
 	cr_expect_eq(account_may_connect(account, &caller, &spent), ACCOUNT_FINE);
 	account_failed(account, &caller, &to);
 	cr_expect_eq(total().connects, 1, "it only fetched the error");
-	cr_expect_not(account_is_begun(account, 1));
+	cr_expect_not(is_begun(1));
 	cr_expect_eq(account_may_connect(account, &caller, &spent), ACCOUNT_FINE);
 	account_failed(account, &caller, &to);
 	cr_expect_eq(total().connects, 2, "this one failed at once");
@@ -189,7 +196,7 @@ Test(account, disconnected_and_connected_anew)
 	begin();
 	connect_from(1, 1000, true);
 	account_counted(account, 1, &(struct tcp_numbers){.bytes_sent = 500});
-	cr_expect_not(account_is_begun(account, 1));
+	cr_expect_not(is_begun(1));
 	connect_from(1, 1000, false);
 	look_at(1, &(struct tcp_numbers){.bytes_sent = 30}, clock_now_ns());
 	end_socket(1, 40, 0, false);
@@ -455,16 +462,58 @@ Test(account, bytes_are_used_up_and_every_connection_is_shut)
 	for (uint16_t i = 1; i <= 5; i++)
 		connect_from(i, 1000 + i, true);
 	cr_expect_eq(look_at(3, &(struct tcp_numbers){.bytes_sent = 999}, now), ACCOUNT_LEAVE);
-	cr_expect_eq(look_at(3, &(struct tcp_numbers){.bytes_sent = 1500}, now), ACCOUNT_SHUT);
+	cr_expect_eq(look_at(3, &(struct tcp_numbers){.bytes_sent = 1500}, now),
+		     ACCOUNT_SHUT_WRITING);
 	cr_expect_eq(account_spent_loc(account).file, 3);
-	account_shut(account, 3, ACCOUNT_SHUT, true);
+	account_shut(account, 3, ACCOUNT_SHUT_WRITING, true);
 	while (account_due(account, now, &look)) {
-		cr_expect_eq(account_looked(account, now, &look, NULL), ACCOUNT_SHUT);
-		account_shut(account, look.cookie, ACCOUNT_SHUT, true);
+		cr_expect_eq(account_looked(account, now, &look, NULL), ACCOUNT_SHUT_WRITING);
+		account_shut(account, look.cookie, ACCOUNT_SHUT_WRITING, true);
 		shut++;
 	}
 	cr_expect_eq(shut, 4);
 	cr_expect_eq(connect_from(6, 1006, true), ACCOUNT_SPENT);
+}
+
+Test(account, what_may_be_received_is_used_up_and_every_connection_is_shut_both_ways)
+{
+	uint64_t now = clock_now_ns();
+	struct account_look look;
+
+	plan.quotas[QUOTA_BYTES_SENT].per_day = 1000;
+	plan.quotas[QUOTA_BYTES_RECEIVED].per_day = 1000;
+	begin();
+	connect_from(1, 1001, true);
+	connect_from(2, 1002, true);
+	cr_expect_eq(look_at(1, &(struct tcp_numbers){.bytes_sent = 1500}, now),
+		     ACCOUNT_SHUT_WRITING);
+	account_shut(account, 1, ACCOUNT_SHUT_WRITING, true);
+	/* One that is shut for writing takes what its peer sends. */
+	cr_expect_eq(
+	    look_at(1, &(struct tcp_numbers){.bytes_sent = 1500, .bytes_received = 1500}, now),
+	    ACCOUNT_SHUT);
+	account_shut(account, 1, ACCOUNT_SHUT, true);
+	cr_assert(account_due(account, now, &look));
+	cr_expect_eq(account_looked(account, now, &look, NULL), ACCOUNT_SHUT_WRITING);
+	account_shut(account, 2, ACCOUNT_SHUT_WRITING, true);
+	cr_expect_eq(
+	    look_at(1, &(struct tcp_numbers){.bytes_sent = 1500, .bytes_received = 1600}, now),
+	    ACCOUNT_LEAVE);
+	cr_assert(account_due(account, now, &look));
+	cr_expect_eq(look.cookie, 2);
+	cr_expect_eq(account_looked(account, now, &look, NULL), ACCOUNT_SHUT);
+}
+
+Test(account, packets_are_looked_at_as_often_as_bytes)
+{
+	uint64_t now = clock_now_ns(), far;
+
+	plan.quotas[QUOTA_RECEIVES].per_day = 1000;
+	begin();
+	connect_from(1, 1000, true);
+	look_at(1, &(struct tcp_numbers){.bytes_received = 400, .segments_received = 400}, now);
+	far = account_next_look(account);
+	cr_expect_lt(far, now + SECOND, "the rest is used up sooner");
 }
 
 Test(account, with_a_limit_a_fast_connection_is_looked_at_often)

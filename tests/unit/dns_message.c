@@ -41,7 +41,7 @@ Test(dns_message, reads_a_question)
 	cr_expect_eq(q.class, DNS_CLASS_IN);
 	cr_expect(q.plain);
 	cr_expect(dns_question_asks_address(&q));
-	cr_expect_not(dns_question_is_reverse(&q));
+	cr_expect_not(dns_name_is_reverse(q.name));
 }
 
 Test(dns_message, mixed_case_is_read_as_lower_case)
@@ -69,6 +69,70 @@ Test(dns_message, reads_an_opt_record_with_and_without_data)
 	cr_expect_eq(PARSE(HEADER_OPT WWW A_IN "\x00\x00\xfa\x00\xff\x00\x00\x00\x00\x00\x00", &q),
 		     -EBADMSG);
 	cr_expect_eq(PARSE(HEADER_OPT WWW A_IN "\x01x" OPT("\x00\x00"), &q), -EBADMSG);
+}
+
+Test(dns_message, a_zero_byte_in_a_name_is_an_error)
+{
+	struct dns_question q;
+
+	/* The text would end before the zone that it is below. */
+	cr_expect_eq(PARSE(HEADER "\x01\x00\x07in-addr\x04"
+				  "arpa\x00\x00\x0c\x00\x01",
+			   &q),
+		     -EBADMSG);
+}
+
+Test(dns_message, tells_whether_there_is_more_than_resolvers_ask)
+{
+	static const struct {
+		const char *what;
+		bool tidy;
+		size_t size;
+		const char *rest; /* from the length of the options on */
+	} rows[] = {
+#define ROW(what, tidy, rest) {what, tidy, sizeof(rest) - 1, rest}
+	    ROW("none", true, "\x00\x00"),
+	    ROW("a client's cookie", true,
+		"\x00\x0c\x00\x0a\x00\x08"
+		"12345678"),
+	    ROW("both cookies", true,
+		"\x00\x14\x00\x0a\x00\x10"
+		"1234567812345678"),
+	    ROW("a cookie between", false,
+		"\x00\x0d\x00\x0a\x00\x09"
+		"123456789"),
+	    ROW("padding", true, "\x00\x06\x00\x0c\x00\x02\x00\x00"),
+	    ROW("padding with text", false, "\x00\x06\x00\x0c\x00\x02\x00x"),
+	    ROW("padding twice", false, "\x00\x08\x00\x0c\x00\x00\x00\x0c\x00\x00"),
+	    ROW("a subnet", false, "\x00\x04\x00\x08\x00\x00"),
+	    ROW("a number that is large", false, "\x00\x04\xff\xff\x00\x00"),
+	    ROW("half an option", false, "\x00\x03\x00\x0c\x00"),
+	    ROW("an option that is too long", false, "\x00\x05\x00\x0c\x00\x02\x00"),
+#undef ROW
+	};
+	static const char front[] = HEADER_OPT WWW A_IN "\x00\x00\x29\x04\xd0\x00\x00\x80\x00";
+	char message[256];
+	struct dns_question q;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		size_t size = sizeof(front) - 1;
+
+		memcpy(message, front, size);
+		memcpy(message + size, rows[i].rest, rows[i].size);
+		cr_assert_eq(parse(message, size + rows[i].size, &q), 0, "%s", rows[i].what);
+		cr_expect_eq(q.tidy, rows[i].tidy, "%s", rows[i].what);
+	}
+	/* Version 1; an unknown flag; bits of the header that only answers have. */
+	cr_assert_eq(PARSE(HEADER_OPT WWW A_IN "\x00\x00\x29\x04\xd0\x00\x01\x00\x00\x00\x00", &q),
+		     0);
+	cr_expect_not(q.tidy);
+	cr_assert_eq(PARSE(HEADER_OPT WWW A_IN "\x00\x00\x29\x04\xd0\x00\x00\x00\x01\x00\x00", &q),
+		     0);
+	cr_expect_not(q.tidy);
+	cr_assert_eq(PARSE("\x12\x34\x01\x0f\x00\x01\x00\x00\x00\x00\x00\x00" WWW A_IN, &q), 0);
+	cr_expect_not(q.tidy);
+	cr_assert_eq(PARSE("\x12\x34\x01\x30\x00\x01\x00\x00\x00\x00\x00\x00" WWW A_IN, &q), 0);
+	cr_expect(q.tidy);
 }
 
 Test(dns_message, whatever_is_left_over_is_an_error)
@@ -152,7 +216,7 @@ Test(dns_message, a_name_of_255_bytes_fits_and_one_of_256_does_not)
 	cr_expect_eq(parse(message, at + 5, &q), -EBADMSG);
 }
 
-Test(dns_message, a_dot_or_a_nul_inside_a_label_is_not_plain)
+Test(dns_message, a_dot_or_a_control_inside_a_label_is_not_plain)
 {
 	struct dns_question q;
 
@@ -167,7 +231,7 @@ Test(dns_message, a_dot_or_a_nul_inside_a_label_is_not_plain)
 			   &q),
 		     0);
 	cr_expect_not(q.plain);
-	cr_assert_eq(PARSE(HEADER "\x04x\x00yz\x03"
+	cr_assert_eq(PARSE(HEADER "\x04x\x01yz\x03"
 				  "com\x00" A_IN,
 			   &q),
 		     0);
@@ -215,11 +279,11 @@ Test(dns_message, below_goes_by_whole_labels)
 	cr_expect_not(dns_name_is_below("notexample.com", "example.com"));
 	cr_expect_not(dns_name_is_below(".example.com", "example.com.x"));
 	cr_expect_not(dns_name_is_below("com", "example.com"));
-	cr_expect(dns_question_is_reverse(&q));
+	cr_expect(dns_name_is_reverse(q.name));
 	strcpy(q.name, "8.b.d.0.1.0.0.2.ip6.arpa");
-	cr_expect(dns_question_is_reverse(&q));
+	cr_expect(dns_name_is_reverse(q.name));
 	strcpy(q.name, "xip6.arpa");
-	cr_expect_not(dns_question_is_reverse(&q));
+	cr_expect_not(dns_name_is_reverse(q.name));
 }
 
 Test(dns_message, the_question_that_leads_nowhere_is_a_question)

@@ -157,6 +157,20 @@ Test(escape_name, escapes_control_characters_and_what_is_not_utf8)
 	NAME("\xed\xa0\x80", "\\355\\240\\200");
 }
 
+Test(escape_name, escapes_what_cannot_be_seen_or_turns_the_direction)
+{
+	NAME("a\xe2\x80\x8b"
+	     "b\xe2\x80\x8f\xe2\x80\xa8\xe2\x80\xae\xe2\x80\xac\xe2\x81\xa0\xe2\x81\xa9\xef\xbb\xbf"
+	     "\xd8\x9c",
+	     "a\\342\\200\\213b\\342\\200\\217\\342\\200\\250\\342\\200\\256\\342\\200\\254"
+	     "\\342\\201\\240\\342\\201\\251\\357\\273\\277\\330\\234");
+	/* Their neighbours. */
+	NAME("\xe2\x80\x8a\xe2\x80\x90\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\x9f\xe2\x81\xaa\xef\xbb\xbe"
+	     "\xd8\x9b\xd8\x9d",
+	     "\xe2\x80\x8a\xe2\x80\x90\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\x9f\xe2\x81\xaa\xef\xbb\xbe"
+	     "\xd8\x9b\xd8\x9d");
+}
+
 Test(escape_name, cuts_only_between_characters)
 {
 	char out[16];

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "filter_fixture.h"
+#include "policy/filter_make.h"
+#include "policy/policy.h"
 #include "shared/gae_sockets.h"
 
 #include <fcntl.h>
@@ -436,4 +438,37 @@ Test(filter, the_listing_names_calls_answers_and_every_instruction)
 	cr_expect(not(zero(ptr, strstr(text, "ret   USER_NOTIF\n"))));
 	free(text);
 	fixture_fini(&f);
+}
+
+Test(filter, too_long_a_policy_is_told_by_its_last_option)
+{
+	struct sockopt_rule *many = calloc(2500, sizeof(*many));
+	struct plan_file file = {.path = "a.conf", .base = "a.conf"};
+	struct policy_error error;
+	struct fixture f;
+
+	cr_assert(not(zero(ptr, many)));
+	fixture_init(&f);
+	for (int i = 0; i < 2500; i++)
+		many[i] = (struct sockopt_rule){.level = SOL_SOCKET,
+						.option = i,
+						.calls = SOCKOPT_GET | SOCKOPT_SET,
+						.action = SOCKOPT_PASS,
+						.loc = {0, (uint32_t)i + 2, 1}};
+	f.plan.files = &file;
+	f.plan.n_files = 1;
+	f.plan.sockopts = many;
+	f.plan.n_sockopts = 2500;
+	cr_expect(eq(int, filter_make(&f.plan, &f.setup, &f.spec, &f.program, &error), -E2BIG));
+	cr_expect(zero(ptr, f.spec));
+	cr_expect(eq(str, error.file, "a.conf"));
+	cr_expect(eq(u32, error.line, 2501));
+	cr_expect(eq(str, error.text,
+		     "more than 4,096 instructions: 2500 sockopt statements; "
+		     "join them with 'any'"));
+	f.plan.n_sockopts = 500;
+	cr_expect(zero(int, filter_make(&f.plan, &f.setup, &f.spec, &f.program, &error)));
+	cr_expect(gt(int, filter_verify(f.spec, &f.program, NULL), 0));
+	fixture_fini(&f);
+	free(many);
 }

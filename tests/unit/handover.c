@@ -7,6 +7,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -243,5 +244,25 @@ Test(handover, a_descriptor_comes_with_an_offer_alone)
 	cr_expect_eq(exchange_receive(ends[1], &read, &fd, NULL), -EPROTO);
 	close(ends[0]);
 	cr_expect_eq(exchange_receive(ends[1], &read, &fd, NULL), 0);
+	close(ends[1]);
+}
+
+Test(handover_exchange, says_when_there_is_no_number_for_what_came)
+{
+	struct exchange_message message = {
+	    .type = EXCHANGE_OFFER, .moved = {.domain = AF_INET, .transport = TRANSPORT_UDP}};
+	struct exchange_message read;
+	struct rlimit before, none;
+	int ends[2], fd = -1;
+
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+	cr_assert_eq(exchange_send(ends[0], &message, ends[0]), 0);
+	getrlimit(RLIMIT_NOFILE, &before);
+	none = (struct rlimit){3, before.rlim_max};
+	setrlimit(RLIMIT_NOFILE, &none);
+	cr_expect_eq(exchange_receive(ends[1], &read, &fd, NULL), -ENOBUFS);
+	setrlimit(RLIMIT_NOFILE, &before);
+	cr_expect_eq(fd, -1);
+	close(ends[0]);
 	close(ends[1]);
 }

@@ -128,6 +128,26 @@ Test(ledger, adds_up_each_column_under_its_key)
 	cr_expect_eq(place_ask(&place, "SELECT count(*) FROM writer"), 0);
 }
 
+/* Spread over all numbers, as writers' are. */
+#define OLD_MARKS                                                                                  \
+	"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<300) "               \
+	"INSERT INTO writer SELECT (i-150)*60000000000000000, 1, 1795600000-86400*31 FROM n; "     \
+	"INSERT INTO writer SELECT 7, 1, 1795600000-86400*29"
+
+/* Of killed writers there may be very many, and all others wait. */
+Test(ledger, forgets_old_marks_a_few_at_a_time)
+{
+	int opens = 0;
+
+	make_and(OLD_MARKS);
+	make_and(NULL);
+	cr_expect_geq(place_ask(&place, "SELECT count(*) FROM writer"), 301 - 64);
+	while (place_ask(&place, "SELECT count(*) FROM writer") > 1 && opens++ < 400)
+		make_and(NULL);
+	cr_expect_eq(place_ask(&place, "SELECT count(*) FROM writer"), 1, "after %d", opens);
+	cr_expect_eq(place_ask(&place, "SELECT id FROM writer"), 7);
+}
+
 Test(ledger, stores_any_bytes_as_text)
 {
 	struct ledger *ledger = place_open(&place);
@@ -293,6 +313,7 @@ Test(ledger, says_that_the_file_is_damaged_and_goes_on_with_a_new_one)
 
 	write_one(ledger);
 	ledger_close(ledger);
+	cr_expect_eq(SUM("connects"), 1); /* and what it read goes from the -wal into the file */
 	memset(junk, 0xa5, sizeof(junk));
 	fd = open(place.path, O_WRONLY);
 	for (int page = 1; page < 6; page++)

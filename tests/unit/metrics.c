@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "status/metrics.h"
 
+#include "shared/base/metrics_path.h"
 #include "status/status.h"
 
 #include <criterion/criterion.h>

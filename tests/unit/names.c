@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "net/names.h"
+#include "net/names_inner.h"
+#include "shared/base/clock.h"
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
@@ -134,4 +135,52 @@ Test(names_system_search, keeps_sixteen)
 {
 	cr_expect_str_eq(search("search a b c d e f g h i j k l m n o p q r\n"),
 			 "a b c d e f g h i j k l m n o p");
+}
+
+/* --- addresses --- */
+
+static struct net_addr numbered(unsigned int i)
+{
+	return (struct net_addr){.family = AF_INET, .bytes = {203, 0, 113, (uint8_t)i}};
+}
+
+static void keep(struct names *names, uint32_t name, unsigned int i, int64_t from_now)
+{
+	struct net_addr addr = numbered(i);
+	int64_t now = clock_now_ms();
+
+	names_keep(names, name, &addr, now + from_now, now);
+}
+
+static bool has(struct names *names, uint32_t name, unsigned int i)
+{
+	struct net_addr addr = numbered(i);
+
+	return names_has(names, name, &addr);
+}
+
+Test(names, the_addresses_answered_last_take_the_place_of_the_first_to_end)
+{
+	static const char *const list[] = {"*.pool.test"};
+	struct names *names = names_new(&(struct names_config){.names = list, .n_names = 1});
+	uint32_t name;
+
+	cr_assert_eq(names_observe(names, "a.pool.test", &name), NAMES_STALE);
+	for (unsigned int i = 0; i < ADDRESSES_OBSERVED_MAX; i++)
+		keep(names, name, i, 50000 + 100 * i);
+	/* The first of the list was kept last. */
+	names->entries[name].addresses->expires_ms = 1;
+	names->entries[name].addresses->held_ms = clock_now_ms() + 60000;
+	for (unsigned int i = 100; i < 108; i++)
+		keep(names, name, i, 90000);
+	keep(names, name, 200, 10000);
+	for (unsigned int i = 100; i < 108; i++)
+		cr_expect(has(names, name, i), "%u", i);
+	for (unsigned int i = 0; i < ADDRESSES_OBSERVED_MAX - 1; i++)
+		cr_expect_eq(has(names, name, i), i >= 8, "%u", i);
+	cr_expect(has(names, name, ADDRESSES_OBSERVED_MAX - 1), "a connection needs it");
+	cr_expect_not(has(names, name, 200), "older than all that there are");
+	cr_expect_eq(names->entries[name].n, ADDRESSES_OBSERVED_MAX);
+	cr_expect_eq(names->n_addresses, ADDRESSES_OBSERVED_MAX);
+	names_free(names);
 }

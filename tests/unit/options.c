@@ -95,6 +95,27 @@ Test(options, a_bad_value_names_its_option)
 	cr_expect_str_eq(error, "--app: empty value");
 }
 
+Test(options, a_metrics_file_has_a_name_that_is_read)
+{
+	static const char *const bad[] = {"a.txt",   "d/.prom",  ".a.prom",
+					  "x.prom/", "x.prom/a", ".prom"};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char expected[128];
+
+		setenv("GAE_RUN_METRICS_FILE", bad[i], 1);
+		cr_expect_eq(parse(W("ls")), -EINVAL, "%s", bad[i]);
+		snprintf(
+		    expected, sizeof(expected),
+		    "GAE_RUN_METRICS_FILE: '%s' is no metrics file; expected a name that ends in "
+		    ".prom and begins with no dot",
+		    bad[i]);
+		cr_expect_str_eq(error, expected);
+	}
+	cr_assert_eq(parse(W("--metrics-file"), W("d.x/a.prom"), W("ls")), 0, "%s", error);
+	cr_expect_str_eq(options.metrics, "d.x/a.prom");
+}
+
 Test(options, mistakes_of_usage_are_told_apart)
 {
 	cr_assert_eq(parse(W("--nonsense"), W("ls")), -EINVAL);
@@ -104,7 +125,24 @@ Test(options, mistakes_of_usage_are_told_apart)
 	cr_assert_eq(parse(W("--trace")), -EINVAL);
 	cr_expect_str_eq(error, "option --trace needs an argument");
 	cr_assert_eq(parse(W("--check=yes")), -EINVAL);
-	cr_expect_str_eq(error, "option --check=yes takes no argument");
+	cr_expect_str_eq(error, "option --check takes no argument");
+	/* Whatever the letter behind the name, and however it is cut short. */
+	cr_expect_eq(parse(W("--verbose=2"), W("ls")), -EINVAL);
+	cr_expect_str_eq(error, "option --verbose takes no argument");
+	cr_expect_eq(parse(W("--qui=1"), W("ls")), -EINVAL);
+	cr_expect_str_eq(error, "option --quiet takes no argument");
+	cr_expect_eq(parse(W("--ver"), W("ls")), -EINVAL);
+	cr_expect_str_eq(error, "option --ver is ambiguous: --verbose --version");
+	cr_expect_eq(parse(W("-vzq"), W("ls")), -EINVAL);
+	cr_expect_str_eq(error, "unknown option -z");
+	cr_expect_eq(parse(W("-vp")), -EINVAL);
+	cr_expect_str_eq(error, "option -p needs an argument");
+	cr_expect_eq(parse(W("--policy")), -EINVAL);
+	cr_expect_str_eq(error, "option --policy needs an argument");
+	cr_expect_eq(parse(W("-\xc3\xa9"), W("ls")), -EINVAL);
+	cr_expect_str_eq(error, "unknown option -\\303");
+	cr_expect_eq(parse(W("--\033[2J"), W("ls")), -EINVAL);
+	cr_expect_str_eq(error, "unknown option --\\033[2J");
 	cr_assert_eq(parse(W("-v")), -EINVAL);
 	cr_expect_str_eq(error, "no program given");
 }

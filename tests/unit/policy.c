@@ -419,3 +419,65 @@ Test(policy, an_installed_program_uses_etc_and_the_share_beside_it)
 	snprintf(expected, sizeof(expected), "%s/bin/../share/gae-run/policy.d", root);
 	cr_assert_str_eq(policy_installed(path_of("bin"))[1], expected);
 }
+
+/* Seconds of this processor that a policy of @n rules takes, the least of three times. */
+static double seconds_of_rules(size_t n)
+{
+	double least = 1e9;
+
+	for (int round = 0; round < 3; round++) {
+		FILE *out = fopen(path_of("rules.conf"), "w");
+		const char *source = path_of("rules.conf");
+		struct policy_error error;
+		struct plan *plan;
+		clock_t begin;
+
+		cr_assert_not_null(out);
+		fputs("gae-policy 1\n", out);
+		for (size_t i = 0; i < n; i++)
+			fprintf(out, "allow tcp to 10.%zu.%zu.%zu\n", i >> 16, i >> 8 & 255,
+				i & 255);
+		cr_assert_eq(fclose(out), 0);
+		begin = clock();
+		plan = policy_load(&source, 1, NULL, &error);
+		begin = clock() - begin;
+		cr_assert_not_null(plan);
+		cr_expect_eq(plan->n_rules, n);
+		plan_free(plan);
+		if ((double)begin / CLOCKS_PER_SEC < least)
+			least = (double)begin / CLOCKS_PER_SEC;
+	}
+	return least;
+}
+
+Test(policy, many_rules_cost_as_much_as_they_are)
+{
+	double few = seconds_of_rules(2500), many = seconds_of_rules(20000);
+
+	/* Eight times as many; to compare each with each were 64 times the work. */
+	cr_expect_lt(many, 24 * few, "2,500 rules %.3f s, 20,000 rules %.3f s", few, many);
+}
+
+Test(policy, names_of_files_are_escaped_where_they_are_printed)
+{
+	const char *source;
+	struct policy_error error;
+	struct plan *plan;
+	char line[1024];
+
+	make_dir("\033[2Jd");
+	write_file("\033[2Jd/a.cidr", "10.0.0.0/8\n");
+	write_file("\033[2Jd/\xc2\x9b.conf",
+		   "gae-policy 1\nset a file \"a.cidr\"\nallow tcp to @a\n");
+	source = path_of("\033[2Jd/\xc2\x9b.conf");
+	plan = policy_load(&source, 1, NULL, &error);
+	cr_assert_not_null(plan);
+	cr_expect_str_eq(plan_location(plan, plan->rules[0].loc, line, sizeof(line)),
+			 "\\302\\233.conf:3");
+	cr_expect_null(strchr(plan->sets[0]->text, '\033'), "%s", plan->sets[0]->text);
+	plan_free(plan);
+	write_file("\033[2Jd/\xc2\x9b.conf", "gae-policy 1\nnonsense\n");
+	cr_expect_null(policy_load(&source, 1, NULL, &error));
+	policy_error_format(&error, line, sizeof(line));
+	cr_expect_not_null(strstr(line, "/\\033[2Jd/\\302\\233.conf:2:1: unknown"), "%s", line);
+}

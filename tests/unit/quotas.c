@@ -9,9 +9,21 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-TestSuite(quotas, .timeout = 20);
+/* A minute that turns within a test would begin its counts anew. */
+static void wait_for_minute(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (now.tv_sec % 60 >= 45)
+		nanosleep(&(struct timespec){.tv_sec = 60 - now.tv_sec % 60, .tv_nsec = 1000000},
+			  NULL);
+}
+
+TestSuite(quotas, .timeout = 40, .init = wait_for_minute);
 
 /* As in quotas.c: the windows' numbers stand above so many bits of count. */
 #define MINUTE_BITS 38
@@ -154,9 +166,24 @@ Test(quotas, a_clock_set_back_a_little_goes_on_and_much_begins_anew, .init = mak
 	struct quotas *quotas = open_with(5, QUOTA_UNLIMITED);
 
 	cr_expect_eq(take_all(quotas, QUOTA_CONNECTS), 5);
-	move_windows(QUOTA_CONNECTS, 30, 1);
+	move_windows(QUOTA_CONNECTS, 1, 1);
 	cr_expect_eq(take_all(quotas, QUOTA_CONNECTS), 0);
+	move_windows(QUOTA_CONNECTS, 29, 0);
+	cr_expect_eq(take_all(quotas, QUOTA_CONNECTS), 5, "half an hour ahead is no jitter");
 	move_windows(QUOTA_CONNECTS, 100000, 100);
+	cr_expect_eq(take_all(quotas, QUOTA_CONNECTS), 5);
+	quotas_free(quotas);
+}
+
+Test(quotas, a_day_one_ahead_is_another_zone_and_two_are_a_wrong_clock, .init = make_place,
+     .fini = clean_place)
+{
+	struct quotas *quotas = open_with(QUOTA_UNLIMITED, 5);
+
+	cr_expect_eq(take_all(quotas, QUOTA_CONNECTS), 5);
+	move_windows(QUOTA_CONNECTS, 0, 1);
+	cr_expect_eq(take_all(quotas, QUOTA_CONNECTS), 0);
+	move_windows(QUOTA_CONNECTS, 0, 1);
 	cr_expect_eq(take_all(quotas, QUOTA_CONNECTS), 5);
 	quotas_free(quotas);
 }

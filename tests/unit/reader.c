@@ -94,9 +94,13 @@ Test(reader, says_what_is_wrong_with_an_option)
 	     "--ledger-day: 'mars' is no ledger day; expected pacific or utc"},
 	    {{"--app", ""}, "--app: empty value"},
 	    {{"--app"}, "option --app needs an argument"},
-	    {{"--all=1"}, "option --all=1 takes no argument"},
+	    {{"--all=1"}, "option --all takes no argument"},
+	    {{"--help=1"}, "option --help takes no argument"},
+	    {{"--l"}, "option --l is ambiguous: --limit --ledger --ledger-day"},
 	    {{"--nothing"}, "unknown option --nothing"},
 	    {{"-x"}, "unknown option -x"},
+	    {{"-xh"}, "unknown option -x"},
+	    {{"-xV"}, "unknown option -x"},
 	    {{"today"}, "arguments: 'today' is not expected; only options are"},
 	};
 

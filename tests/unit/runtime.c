@@ -235,6 +235,29 @@ static void *say_and_close(void *argument)
 	return NULL;
 }
 
+/* In another PID namespace there may be an instance with our number that is just beginning to listen. */
+Test(runtime, what_an_instance_of_the_same_number_has_begun_is_left_alone)
+{
+	int dir = open_dir(), fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), listener;
+	char begun[RUNTIME_NAME_MAX], name[RUNTIME_NAME_MAX];
+	struct sockaddr_un address;
+	socklen_t size = sizeof(address);
+	struct stat before, after;
+
+	snprintf(begun, sizeof(begun), ".%d%s.new", getpid(), RUNTIME_STATUS);
+	cr_assert_eq(runtime_bind(dir, begun, fd), 0);
+	cr_assert_eq(fstatat(dir, begun, &before, AT_SYMLINK_NOFOLLOW), 0);
+	listener = listen_in(dir, name);
+	cr_expect_eq(fstatat(dir, begun, &after, AT_SYMLINK_NOFOLLOW), 0, "it was removed");
+	cr_expect_eq(before.st_ino, after.st_ino);
+	cr_assert_eq(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+	cr_expect(runtime_is_ours(&address, size), "%s", address.sun_path);
+	cr_expect_null(strstr(address.sun_path, begun), "%s", address.sun_path);
+	close(listener);
+	close(fd);
+	close(dir);
+}
+
 Test(runtime, a_picture_comes_through_whatever_the_others_do)
 {
 	int dir = open_dir(), silent = listen_raw(dir, "1.status"), half;
@@ -358,25 +381,33 @@ Test(runtime, a_key_is_made_once_and_is_the_users_alone)
 	struct stat st;
 	int dir = open_dir();
 
-	cr_assert_eq(runtime_key(dir, "app.key", first, sizeof(first)), 0);
-	cr_expect_eq(runtime_key(dir, "app.key", again, sizeof(again)), 0);
+	cr_assert_eq(runtime_key(dir, "app.key", first, sizeof(first), false), 0);
+	cr_expect_eq(runtime_key(dir, "app.key", again, sizeof(again), false), 0);
 	cr_expect_eq(memcmp(first, again, sizeof(first)), 0);
-	cr_expect_eq(runtime_key(dir, "other.key", again, sizeof(again)), 0);
+	cr_expect_eq(runtime_key(dir, "other.key", again, sizeof(again), false), 0);
 	cr_expect_neq(memcmp(first, again, sizeof(first)), 0);
+	/* Removed, and made again of what it was. */
+	cr_assert_eq(unlinkat(dir, "app.key", 0), 0);
+	memcpy(again, first, sizeof(first));
+	cr_expect_eq(runtime_key(dir, "app.key", again, sizeof(again), true), 0);
+	cr_expect_eq(memcmp(first, again, sizeof(first)), 0);
+	cr_assert_eq(runtime_key(dir, "app.key", again, sizeof(again), false), 0);
+	cr_expect_eq(memcmp(first, again, sizeof(first)), 0, "it is in the file");
 	snprintf(file, sizeof(file), "%s/app.key", path);
 	cr_assert_eq(stat(file, &st), 0);
 	cr_expect_eq(st.st_mode & 07777, 0600u);
 	cr_assert_eq(chmod(file, 0640), 0);
-	cr_expect_eq(runtime_key(dir, "app.key", again, sizeof(again)), -EPERM);
+	cr_expect_eq(runtime_key(dir, "app.key", again, sizeof(again), false), -EPERM);
 	cr_assert_eq(chmod(file, 0600), 0);
 	cr_assert_eq(truncate(file, 31), 0);
-	cr_expect_eq(runtime_key(dir, "app.key", again, sizeof(again)), -EPERM, "half a key");
+	cr_expect_eq(runtime_key(dir, "app.key", again, sizeof(again), false), -EPERM,
+		     "half a key");
 	cr_assert_eq(unlinkat(dir, "app.key", 0), 0);
 	cr_assert_eq(symlinkat("other.key", dir, "app.key"), 0);
-	cr_expect_eq(runtime_key(dir, "app.key", again, sizeof(again)), -EPERM, "a link");
+	cr_expect_eq(runtime_key(dir, "app.key", again, sizeof(again), false), -EPERM, "a link");
 	cr_assert_eq(unlinkat(dir, "app.key", 0), 0);
 	cr_assert_eq(mkdirat(dir, "app.key", 0700), 0);
-	cr_expect_eq(runtime_key(dir, "app.key", again, sizeof(again)), -EPERM, "no file");
+	cr_expect_eq(runtime_key(dir, "app.key", again, sizeof(again), false), -EPERM, "no file");
 	close(dir);
 }
 

@@ -29,6 +29,8 @@ static void put_sni(const char *host)
 	size += n;
 }
 
+static size_t padding_type = 21;
+
 /* A ClientHello with @host named @times, and @padding bytes of another extension in front. */
 static void make(const char *host, int times, size_t padding)
 {
@@ -40,7 +42,7 @@ static void make(const char *host, int times, size_t padding)
 	put(1, 1), put(body, 3), put(0x0303, 2);
 	memset(bytes + size, 7, 32), size += 32;
 	put(0, 1), put(2, 2), put(0x1301, 2), put(1, 1), put(0, 1), put(extensions, 2);
-	put(21, 2), put(padding, 2), memset(bytes + size, 0, padding), size += padding;
+	put(padding_type, 2), put(padding, 2), memset(bytes + size, 0, padding), size += padding;
 	while (times-- > 0)
 		put_sni(host);
 }
@@ -125,5 +127,42 @@ Test(urlfetch_hello, lengths_that_lie_are_refused)
 	cr_expect_eq(hello_read(bytes, size, name), -EPROTO);
 	make("example.com", 1, 0);
 	put(23, 1), put(0x0303, 2), put(1, 2), put(0, 1);
+	cr_expect_eq(hello_read(bytes, size, name), -EPROTO);
+}
+
+/* RFC 8446, 4.2.10 and D.4 */
+Test(urlfetch_hello, early_data_may_follow_where_it_is_announced)
+{
+	static const struct {
+		uint8_t type;
+		int result;
+	} rows[] = {{20, 1}, {23, 1}, {22, -EPROTO}, {21, -EPROTO}, {0, -EPROTO}};
+	size_t alone;
+
+	padding_type = 42;
+	make("example.com", 1, 0);
+	alone = size;
+	cr_expect_eq(hello_read(bytes, size, name), 1);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		size = alone;
+		put(rows[i].type, 1), put(0x0303, 2), put(1, 2), put(1, 1);
+		for (size_t n = alone + 1; n <= size; n++)
+			cr_expect_eq(hello_read(bytes, n, name), rows[i].result, "%u",
+				     rows[i].type);
+	}
+	size = alone;
+	put(20, 1), put(0x0303, 2), put(1, 2), put(1, 1);
+	put(23, 1), put(0x0303, 2), put(HELLO_MAX, 2);
+	memset(bytes + size, 7, 16000), size += 16000;
+	cr_expect_eq(hello_read(bytes, size, name), 1);
+	cr_expect_str_eq(name, "example.com");
+}
+
+Test(urlfetch_hello, a_dot_at_the_end_of_the_name_says_nothing)
+{
+	make("example.com.", 1, 0);
+	cr_assert_eq(hello_read(bytes, size, name), 1);
+	cr_expect_str_eq(name, "example.com");
+	make(".", 1, 0);
 	cr_expect_eq(hello_read(bytes, size, name), -EPROTO);
 }

@@ -228,3 +228,13 @@ Test(urlfetch_reader, a_chunked_body_has_its_limit)
 	cr_expect_eq(reader.status, 413);
 	cr_expect_eq(rounds, 161);
 }
+
+Test(urlfetch_reader, only_http_1_1_waits_for_100_continue)
+{
+	head(POST "Expect: 100-continue\r\nContent-Length: 1\r\n\r\n");
+	cr_assert_eq(reader.state, READER_BODY);
+	cr_expect(reader.request.wants_continue);
+	head("POST http://a/ HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n");
+	cr_assert_eq(reader.state, READER_BODY);
+	cr_expect_not(reader.request.wants_continue);
+}

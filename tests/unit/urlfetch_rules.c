@@ -53,6 +53,19 @@ Test(urlfetch_rules, urls_come_out_in_normal_form)
 	cr_expect_str_eq(written("http://example.com?q"), "http://example.com/?q");
 	cr_expect_str_eq(written("http://[2001:DB8::1]:8080/x"), "http://[2001:db8::1]:8080/x");
 	cr_expect_str_eq(written("http://a/../%2e%2e/@x:y"), "http://a/../%2e%2e/@x:y");
+	cr_expect_str_eq(written("http://example.com.:8080/x."), "http://example.com:8080/x.");
+}
+
+Test(urlfetch_rules, of_dots_at_the_end_of_a_host_one_is_taken_off)
+{
+	char host[RULES_HOST_MAX + 16];
+
+	cr_expect_neq(read_url("http://./"), 0);
+	cr_expect_neq(read_url("http://a../"), 0); /* read again it would be another */
+	cr_expect_neq(read_url("http://[::1.]./"), 0);
+	snprintf(host, sizeof(host), "http://%0*d./", RULES_HOST_MAX - 1, 0);
+	cr_expect_eq(read_url(host), 0, "%s", why);
+	cr_expect_eq(strlen(url.host), RULES_HOST_MAX - 1UL);
 }
 
 Test(urlfetch_rules, urls_that_could_be_read_in_two_ways_are_refused)
@@ -154,4 +167,22 @@ Test(urlfetch_rules, the_user_agent_has_app_engines_behind_it)
 	    "curl/7 AppEngine-Google; (+http://code.google.com/appengine; appid: shop)");
 	cr_expect_str_eq(rules_user_agent(NULL, "shop", text, sizeof(text)),
 			 "AppEngine-Google; (+http://code.google.com/appengine; appid: shop)");
+}
+
+Test(urlfetch_rules, an_agent_that_is_too_long_is_cut_and_ours_stays)
+{
+	static const char ours[] =
+	    " AppEngine-Google; (+http://code.google.com/appengine; appid: shop)";
+	char theirs[2000], out[1024];
+
+	memset(theirs, 'a', sizeof(theirs));
+	for (size_t n = 900; n < 1100; n++) {
+		theirs[n] = '\0';
+		rules_user_agent(theirs, "shop", out, sizeof(out));
+		cr_expect_leq(strlen(out), sizeof(out) - 1);
+		cr_expect_eq(out[0], 'a');
+		cr_assert_gt(strlen(out), strlen(ours));
+		cr_assert_str_eq(out + strlen(out) - strlen(ours), ours, "%zu", n);
+		theirs[n] = 'a';
+	}
 }

@@ -65,6 +65,31 @@ Test(lex, utf8_is_accepted_in_its_shortest_form_only)
 	cr_expect_eq(check("\x80", 1), -1);
 }
 
+Test(lex, a_byte_is_judged_the_same_wherever_it_stands)
+{
+	char text[27];
+
+	for (unsigned int byte = 0; byte < 256; byte++) {
+		int alone = check((char[]){(char)byte}, 1);
+
+		for (size_t at = 0; at < sizeof(text); at++) {
+			memset(text, ' ', sizeof(text));
+			text[(at + 13) % sizeof(text)] = '~';
+			text[at] = (char)byte;
+			cr_expect_eq(check(text, sizeof(text)), alone, "%#x at %zu", byte, at);
+		}
+	}
+}
+
+Test(lex, where_the_fault_is_does_not_depend_on_what_is_before_it)
+{
+	struct lex_error error;
+
+	cr_expect_eq(lex_check("0123456789abcdef0123\n0123456789ab\x01", 34, &error), -1);
+	cr_expect_eq(error.line, 2);
+	cr_expect_eq(error.col, 13);
+}
+
 Test(lex, a_line_may_be_as_long_as_the_limit_and_no_longer)
 {
 	char *text = malloc(POLICY_LINE_MAX + 2);

@@ -170,6 +170,7 @@ class World:
     def __init__(self):
         self.d = tempfile.mkdtemp(prefix="gae-urlfetch-")
         os.chmod(self.d, 0o755)
+        os.mkdir(f"{self.d}/run", 0o700)
         self.started = []
         self.closing = []
         self.certificates()
@@ -244,7 +245,8 @@ openssl x509 -req -in good.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 
 
     def environment(self):
         keep = {k: v for k, v in os.environ.items() if "proxy" not in k.lower() and not k.startswith("GAE_")}
-        return dict(keep, SSL_CERT_FILE=self.ca, CURL_CA_BUNDLE=self.ca, NODE_EXTRA_CA_CERTS=self.ca, HOME=self.d)
+        return dict(keep, SSL_CERT_FILE=self.ca, CURL_CA_BUNDLE=self.ca, NODE_EXTRA_CA_CERTS=self.ca, HOME=self.d,
+                    XDG_STATE_HOME=f"{self.d}/state", XDG_RUNTIME_DIR=f"{self.d}/run")
 
     def start(self, *command, env=(), cwd=None, **keywords):
         process = subprocess.Popen(self.command(*command, **keywords), stdin=subprocess.PIPE,

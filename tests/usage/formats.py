@@ -2,6 +2,8 @@
 """What gae-usage prints, to the letter."""
 import csv
 import io
+import json
+import os
 import xml.dom.minidom
 
 from world import TIME, expect, expect_equal, row, write
@@ -76,6 +78,19 @@ total         0   0 B       0 B
 """, "table of nothing")
 
 
+def test_a_sum_without_room_stays_at_the_largest(w):
+    """As in the ledger itself, which the writer keeps from overflowing."""
+    most = 2 ** 63 - 1
+    w.fill(row(counts=(1, 0, most, 0, 0, 0)) + "lost\t1\n" + write() + row(counts=(1, 0, 5, 0, 0, 0)) + write()
+           + row(host="other.example.com", counts=(1, 0, 9, 1, 0, 0)) + f"lost\t{most}\n" + write(day=20261124))
+    for group in ("app", "port", "process"):
+        done = w.usage("--all", "--by", group, "--format", "json")
+        expect(done.returncode == 0 and f"unseen: {most};" in done.stderr, f"{group}: {done.returncode} {done.stderr}")
+        expect_equal([(r["bytes_sent"], r["bytes_received"]) for r in json.loads(done.stdout)], [(most, 1)], group)
+    for options in (("--format", "table"), ("--format", "csv"), ("--chart", "-")):
+        expect_equal(w.usage("--all", *options).returncode, 0, options)
+
+
 def test_table_counts_characters_not_bytes(w):
     w.fill(row() + write(app="caf\u00e9") + row(counts=(1, 0, 1, 1, 0, 0)) + write(app="shop"))
     lines = w.out(*ON_DAY).split("\n")
@@ -84,7 +99,6 @@ def test_table_counts_characters_not_bytes(w):
 
 def test_table_fits_a_terminal(w):
     import fcntl
-    import os
     import pty
     import struct
     import subprocess
@@ -144,6 +158,21 @@ def test_chart_of_a_day_and_of_many(w):
     expect("No space left" in w.refusal("--chart", "/dev/full", *ON_DAY), "full disk")
 
 
+def test_chart_up_to_a_day_with_nothing_before(w):
+    sample(w)
+    for options in (["--to", "2020-01-01"], ["--from", "2030-01-01"], ["--all", "--app", "nobody"]):
+        expect("nothing was recorded" in w.out("--chart", "-", *options), options)
+    chart = w.out("--chart", "-", "--to", "2026-11-24")
+    expect("mailer" in chart and "2026-11-24" in chart, chart[:700])
+
+
+def test_a_chart_that_cannot_be_written_to_its_end(w):
+    w.fill("".join(row(counts=(1, 0, n, 0, 0, 0)) + write(time=TIME + 300 * n) for n in range(280)))
+    w.out("--chart", w.path("chart.svg"), *ON_DAY)
+    expect(os.path.getsize(w.path("chart.svg")) > 5000, "it fits a buffer")
+    expect("--chart: /dev/full: No space left" in w.refusal("--chart", "/dev/full", *ON_DAY), "a full disk")
+
+
 def test_options_that_are_wrong(w):
     done = w.usage("--day", "2026-13-01")
     expect_equal((done.returncode, done.stdout, done.stderr),
@@ -153,7 +182,6 @@ def test_options_that_are_wrong(w):
 
 
 def test_where_the_ledger_is(w):
-    import os
     import subprocess
     from world import USAGE
     sample(w)

@@ -84,10 +84,11 @@ class World:
         return writer
 
     def fill(self, text):
-        """Writes all of @text; each batch has to work."""
+        """Writes all of @text; each batch has to work.  Then it is in the file itself, with nothing beside it."""
         out = subprocess.run([WRITER, self.ledger], input=text, capture_output=True, text=True, timeout=60,
                              check=False).stdout
         expect(out and set(out.split("\n")) == {"ok", ""}, f"writing: {out.strip()[-300:]}")
+        self.ask("SELECT count(*) FROM usage")  # who closes it as the last one moves the log into it
 
     def usage(self, *options, ledger=None, timeout=20, text=True, **environment):
         variables = {k: v for k, v in os.environ.items() if not k.startswith("GAE_RUN_")}

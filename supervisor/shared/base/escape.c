@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shared/base/escape.h"
 
+#include "shared/base/utf8.h"
+
 #include <stdbool.h>
-#include <stdint.h>
 #include <string.h>
 
-/* The longest unit, which is never cut in the middle: U+0080 to U+009F in a name, two bytes as \ooo each. */
-#define UNIT_MAX 8
+/* The longest unit, which is never cut in the middle: U+200B and its like in a name, three bytes as \ooo each. */
+#define UNIT_MAX 12
 
 struct output {
 	char *text;
@@ -96,33 +97,6 @@ size_t escape_text(char *out, size_t room, const char *text, size_t size)
 	return escape_units(out, room, text, size, text_unit);
 }
 
-/* Table 3-7 of the Unicode standard: the second byte's range shuts out overlong forms, surrogates and all above U+10FFFF. */
-static size_t utf8_length(const unsigned char *s, size_t size)
-{
-	unsigned char low = 0x80, high = 0xbf;
-	size_t length;
-
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] < 0xc2 || s[0] > 0xf4)
-		return 0;
-	length = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-	if (s[0] == 0xe0)
-		low = 0xa0;
-	else if (s[0] == 0xed)
-		high = 0x9f;
-	else if (s[0] == 0xf0)
-		low = 0x90;
-	else if (s[0] == 0xf4)
-		high = 0x8f;
-	if (size < length || s[1] < low || s[1] > high)
-		return 0;
-	for (size_t i = 2; i < length; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	return length;
-}
-
 static size_t json_control(unsigned int code, char *unit)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -143,11 +117,9 @@ static size_t json_unit(const unsigned char *s, size_t size, char *unit, size_t 
 		memcpy(unit, "\xef\xbf\xbd", 3);
 		return 3;
 	}
-	/* U+0080..U+009F are control characters too: U+009B begins a terminal's escape sequences. */
-	if (length == 2 && s[0] == 0xc2 && s[1] < 0xa0)
-		return json_control(s[1], unit);
-	if (s[0] < 0x20 || s[0] == 0x7f)
-		return json_control(s[0], unit);
+	/* Of the two bytes of U+0080 to U+009F the second is the number. */
+	if (utf8_is_control(s, length))
+		return json_control(s[length - 1], unit);
 	if (s[0] == '"' || s[0] == '\\') {
 		unit[0] = '\\';
 		unit[1] = (char)s[0];
@@ -165,10 +137,9 @@ size_t escape_json(char *out, size_t room, const char *text, size_t size)
 static size_t name_unit(const unsigned char *s, size_t size, char *unit, size_t *taken)
 {
 	size_t length = utf8_length(s, size), n = 0;
-	bool control = s[0] < 0x20 || s[0] == 0x7f || (length == 2 && s[0] == 0xc2 && s[1] < 0xa0);
 
 	*taken = length ? length : 1;
-	if (length && !control) {
+	if (length && !utf8_is_control(s, length) && !utf8_is_invisible(s, length)) {
 		memcpy(unit, s, length);
 		return length;
 	}

@@ -27,7 +27,8 @@ size_t escape_json(char *out, size_t room, const char *text, size_t size);
 
 /**
  * escape_name() - for names that people read: valid UTF-8 stays, also `\` and `"`;
- * control characters and bytes that are not UTF-8 become \n \t \r or \ooo.
+ * control characters, those that show nothing or turn the direction of what is around
+ * them (utf8_is_invisible()), and bytes that are not UTF-8 become \n \t \r or \ooo.
  * Not to be undone, but safe to do again: what is escaped stays as it is.
  * Arguments and return as for escape_text(); cut only between characters.
  */

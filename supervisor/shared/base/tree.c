@@ -2,6 +2,7 @@
 /* #syscalls: kill wait4 waitid readlink getdents64 prctl poll */
 #include "shared/base/tree.h"
 
+#include "shared/base/clock.h"
 #include "shared/base/fd.h"
 
 #include <dirent.h>
@@ -15,7 +16,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 struct process {
@@ -162,14 +162,6 @@ ssize_t tree_list(pid_t **pids)
 	return rc ? rc : (ssize_t)used;
 }
 
-static long long tree_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
-
 /* Return: whether a child is left. */
 static bool tree_reap(void)
 {
@@ -183,7 +175,7 @@ static bool tree_reap(void)
 
 int tree_kill(int timeout_ms)
 {
-	long long deadline = tree_now_ms() + timeout_ms;
+	int64_t deadline = clock_now_ms() + timeout_ms;
 
 	while (tree_reap()) {
 		CLEANUP_FREE pid_t *pids = NULL;
@@ -196,7 +188,7 @@ int tree_kill(int timeout_ms)
 			kill(pids[i], SIGKILL);
 		if (!tree_reap())
 			return 0;
-		if (tree_now_ms() >= deadline)
+		if (clock_now_ms() >= deadline)
 			return -ETIMEDOUT;
 		poll(NULL, 0, 1);
 	}

@@ -18,9 +18,10 @@
  *   gae-urlfetch -> supervisor   CONNECTED cookie, from, to     what was asked for is connected now
  *                                REFUSED text                   for the trace: a rule of URL Fetch's own
  *
- * One question is asked at a time.  End of file: the other one is gone.
+ * One question is asked at a time, and its answer has the same number: what comes after the asker has
+ * given up is nobody's.  End of file: the other one is gone.
  */
-#define RELAY_VERSION 1
+#define RELAY_VERSION 2
 #define RELAY_TEXT_MAX 700 /* a rule may have a long reason */
 #define RELAY_WAIT (-1)    /* ANSWER.a: a name of the policy is being looked up, ask again */
 
@@ -48,6 +49,7 @@ struct relay_message {
 	uint32_t type;
 	int32_t a;
 	uint32_t text_size; /* set by relay_send() */
+	uint64_t number;    /* of a question and its answer */
 	uint64_t cookie;    /* SO_COOKIE */
 	struct relay_place from, to;
 	char text[RELAY_TEXT_MAX]; /* NUL-terminated; only what is used goes over the wire */

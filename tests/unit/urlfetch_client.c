@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "urlfetch/client.h"
+
+#include "urlfetch/fetch.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct gateway gateway;
+static struct client *client;
+static int peer;
+
+/* A client as client.c makes it, whose request was read. */
+static void set_up(void)
+{
+	int ends[2];
+
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	gateway.epoll = epoll_create1(EPOLL_CLOEXEC);
+	gateway.channel.fd = -1;
+	client = calloc(1, sizeof(*client));
+	cr_assert(client && gateway.epoll >= 0);
+	client->gateway = &gateway;
+	client->source.fd = ends[0];
+	client->deadline_ns = UINT64_MAX;
+	client->state = CLIENT_READING;
+	gateway.clients = client;
+	gateway.n_clients = 1;
+	reader_init(&client->reader);
+	client->reader.request.method = "GET";
+	peer = ends[1];
+}
+
+TestSuite(urlfetch_client, .init = set_up, .timeout = 10);
+
+static void fill_socket(void)
+{
+	static const char bytes[4096];
+
+	while (send(client->source.fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		continue;
+}
+
+Test(urlfetch_client, an_answer_of_which_nothing_goes_is_left_for_later)
+{
+	fill_socket();
+	cr_assert_eq(client_put(client, "answer", 6), 0);
+	client->state = CLIENT_ANSWERED;
+	cr_assert(client_flush(client));
+	cr_expect_eq(client->state, CLIENT_ANSWERED);
+	cr_expect_eq(client->out_end - client->out_at, 6UL);
+	cr_expect(client->source.events & EPOLLOUT);
+}
+
+Test(urlfetch_client, requests_that_came_together_are_answered_one_after_the_other)
+{
+	/* Refused at once, and the connection goes on. */
+	static const char request[] = "HEAD http://a.test/ HTTP/1.1\r\nHost: a.test\r\n"
+				      "X-Urlfetch-Deadline: 0\r\n\r\n";
+	char answers[4096];
+	int n = 0;
+
+	for (int i = 0; i < 3; i++, client->in_end += sizeof(request) - 1)
+		memcpy(client->in + client->in_end, request, sizeof(request) - 1);
+	cr_assert(client_flush(client));
+	cr_expect_eq(client->state, CLIENT_READING);
+	answers[recv(peer, answers, sizeof(answers) - 1, MSG_DONTWAIT)] = '\0';
+	for (const char *at = answers; (at = strstr(at, "HTTP/1.1 400 ")); at++)
+		n++;
+	cr_expect_eq(n, 3);
+}
+
+Test(urlfetch_client, a_body_where_none_belongs_never_reaches_the_client)
+{
+	static const struct {
+		const char *method;
+		int status;
+		size_t passed;
+	} rows[] = {{"GET", 200, 4}, {"HEAD", 200, 0}, {"GET", 204, 0}, {"GET", 304, 0}};
+	static struct fetch fetch;
+	char data[] = "EVIL";
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		fetch.client = client;
+		fetch.status = rows[i].status;
+		client->reader.request.method = rows[i].method;
+		client->out_at = client->out_end = 0;
+		cr_expect_eq(fetch_on_body(data, 1, 4, &fetch), 4UL);
+		cr_expect_eq(client->out_end, rows[i].passed, "%s %d", rows[i].method,
+			     rows[i].status);
+	}
+}
+
+/* Both ends of a connection over loopback, the client's in place of the pair. */
+static void use_tcp(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(at);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	cr_assert_eq(bind(listener, (struct sockaddr *)&at, sizeof(at)), 0);
+	cr_assert_eq(listen(listener, 1), 0);
+	cr_assert_eq(getsockname(listener, (struct sockaddr *)&at, &size), 0);
+	close(peer);
+	peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	cr_assert_eq(connect(peer, (struct sockaddr *)&at, sizeof(at)), 0);
+	close(client->source.fd);
+	client->source.fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	cr_assert_geq(client->source.fd, 0);
+	close(listener);
+}
+
+/* What the peer finds behind all that was sent. */
+static int end_of_answer(void)
+{
+	char bytes[4096];
+	ssize_t n;
+
+	while ((n = recv(peer, bytes, sizeof(bytes), 0)) > 0)
+		continue;
+	return n < 0 ? errno : 0;
+}
+
+Test(urlfetch_client, an_answer_that_ends_with_its_connection_ends_well_only_when_it_is_whole)
+{
+	static const struct {
+		bool until_close, fails;
+		int end;
+	} rows[] = {
+	    {true, true, ECONNRESET}, {true, false, 0}, {false, true, 0}, {false, false, 0}};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (i > 0)
+			set_up();
+		use_tcp();
+		client->answered = client->close_then = true;
+		client->until_close = rows[i].until_close;
+		client->reader.state = READER_DONE;
+		client->state = CLIENT_SERVED;
+		cr_assert_eq(client_put(client, "half", 4), 0);
+		if (rows[i].fails)
+			client_fail(client, 502, "broken");
+		else
+			client_done(client);
+		client_flush(client);
+		cr_expect_eq(end_of_answer(), rows[i].end, "%zu", i);
+	}
+}
+
+Test(urlfetch_client, an_answer_that_ends_with_its_connection_and_is_not_taken_is_reset)
+{
+	use_tcp();
+	client->answered = client->close_then = client->until_close = true;
+	client->state = CLIENT_SERVED;
+	cr_assert_eq(client_put(client, "half", 4), 0);
+	client_done(client);
+	client->deadline_ns = 0;
+	client_tick(client, 1);
+	cr_expect_eq(end_of_answer(), ECONNRESET);
+}
+
+Test(urlfetch_client, output_that_is_taken_makes_room_for_what_comes)
+{
+	static char data[16 << 10];
+
+	/* A client that always lags behind by as much. */
+	for (int i = 0; i < 8; i++)
+		cr_assert_eq(client_put(client, data, sizeof(data)), 0);
+	for (size_t i = 0; i < 2000; i++) {
+		data[0] = (char)i;
+		cr_assert_eq(client_put(client, data, sizeof(data)), 0);
+		client->out_at += sizeof(data);
+		cr_assert_eq(client->out_end - client->out_at, 8 * sizeof(data));
+		cr_assert(i < 8 || client->out[client->out_at] == (char)(i - 7), "%zu", i);
+	}
+	cr_expect_leq(client->out_room, 3 * 8 * sizeof(data));
+}
+
+Test(urlfetch_client, memory_of_a_large_answer_is_not_kept_for_the_next)
+{
+	static char data[200 << 10];
+
+	for (int i = 0; i < 2; i++) {
+		client->reader.state = READER_DONE;
+		client->reader.request.keep_alive = true;
+		cr_assert_eq(client_put(client, data, i ? 100 : sizeof(data)), 0);
+		client_done(client);
+		while (client->state == CLIENT_ANSWERED) {
+			cr_assert(client_flush(client));
+			recv(peer, data, sizeof(data), MSG_DONTWAIT);
+		}
+		cr_expect_leq(client->out_room, 64UL << 10);
+	}
+}
