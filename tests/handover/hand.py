@@ -87,6 +87,20 @@ class Agent:
                 continue
         return found
 
+    def stop_supervisor(self):
+        """Returns when each of its threads has stopped: kill(2) does not wait for that."""
+        pid = self.supervisor()
+        os.kill(pid, signal.SIGSTOP)
+
+        def states():
+            for task in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{task}/stat", encoding="ascii") as f:
+                    yield f.read().rpartition(")")[2].split()[0]
+        until(lambda: set(states()) == {"T"}, 10, "the supervisor stops")
+
+    def let_supervisor_go_on(self):
+        os.kill(self.supervisor(), signal.SIGCONT)
+
     def finish(self, seconds=20):
         """Ends the program; the front's exit status."""
         self.process.stdin.close()

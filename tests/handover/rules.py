@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may hand over what to whom, and the errors of gae_sockets(3)."""
+import errno
 import os
-import signal
 import socket
 
 from hand import POLICY, Failure, exchange, expect, time, until
@@ -253,14 +253,14 @@ def interrupted(hands):
     a, b = hands.pair()
     here = hands.connected(a)
     token = a.do("offer('s')")
-    os.kill(a.supervisor(), signal.SIGSTOP)
+    a.stop_supervisor()
     # By ctypes: Python's own setsockopt() tells of the handler's exception only.
     got = b.do(f"import ctypes; libc = ctypes.CDLL(None, use_errno=True); f = socket.socket(); T = {token.encode()!r}\n"
                "signal.signal(signal.SIGALRM, lambda *_: None)\nsignal.setitimer(signal.ITIMER_REAL, 0.2, 0.2)\n"
                "rc = libc.setsockopt(f.fileno(), GAE, TOKEN, T, len(T)); e = ctypes.get_errno()\n"
                "signal.setitimer(signal.ITIMER_REAL, 0)")
-    expect(got is None and b.do("(rc, errno.errorcode[e])") == (-1, "EINTR"), f"not interrupted: {b.do('(rc, e)')}")
-    os.kill(a.supervisor(), signal.SIGCONT)
+    expect(got is None and b.do("(rc, e)") == (-1, errno.EINTR), f"not interrupted: {got} {b.do('(rc, e)')}")
+    a.let_supervisor_go_on()
     until(lambda: b.do(f"claim('s', {token!r})") is None, 5, "it can be claimed")
     exchange(here, b)
 
