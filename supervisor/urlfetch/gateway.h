@@ -20,7 +20,7 @@
  * Memory is bounded by GATEWAY_CLIENTS_MAX times what one client may hold.
  */
 #define GATEWAY_CLIENTS_MAX 512
-#define GATEWAY_SPARE_MAX 32 /* easy handles kept for the next fetches */
+#define GATEWAY_SPARE_MAX 32 /* fetches, with their easy handles, kept for the next requests */
 
 struct client;
 struct fetch;
@@ -40,8 +40,6 @@ struct gateway {
 	struct channel channel;
 	struct outgoing outgoing;
 	CURLM *multi;
-	CURL *spare[GATEWAY_SPARE_MAX];
-	size_t n_spare;
 	struct fetch *spare_fetches[GATEWAY_SPARE_MAX];
 	size_t n_spare_fetches;
 	uint64_t curl_at_ns; /* when libcurl wants to be called; UINT64_MAX: never */
