@@ -287,8 +287,9 @@ static void run_timer(struct gateway *gateway)
 }
 
 /*
- * With one client alone, each message finds us asleep.  The answer of a server that is near comes within the time that it takes to go to sleep and be
- * woken again.  Whoever else wants the processor has it meanwhile.
+ * With one client alone, each message finds us asleep.  The answer of a server that is near comes within
+ * the time that it takes to go to sleep and be woken again.  Whoever else wants the processor has it
+ * meanwhile.
  */
 static int await(struct gateway *gateway, struct epoll_event *events, int ms)
 {
@@ -310,7 +311,6 @@ void gateway_run(struct gateway *gateway)
 	uint64_t first = UINT64_MAX, now = clock_now_ns();
 
 	while (!gateway->channel.over) {
-		uint64_t now = clock_now_ns();
 		bool room =
 		    gateway->n_clients < gateway->clients_max && now >= gateway->accept_at_ns;
 		int n;
