@@ -95,6 +95,14 @@ sockopt any any pass
     def heard(self):
         return self.witness.heard()
 
+    def is_over(self):
+        """The supervisor is gone, or about to be."""
+        try:
+            with open(f"/proc/{self.supervisor}/stat", encoding="utf-8") as f:
+                return f.read().rpartition(")")[2].split()[0] in "ZX"
+        except OSError:
+            return True
+
     def ends_soon(self):
         try:
             self.process.wait(1)
