@@ -191,6 +191,7 @@ $(BUILD)/examples/%: supervisor/handover/examples/%.c supervisor/shared/gae_sock
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -D_GNU_SOURCE -Isupervisor/shared $(CFLAGS) -std=c11 $(WARN) -o $@ $<
 
+comma := ,
 # --- benchmarks of one part in-process: tests/bench/NAME.c -> build/tests/bench/NAME ---
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(filter-out $(LEFT_OUT),$(call src,tests/bench)))
 .PHONY: bench-programs
@@ -200,6 +201,19 @@ $(BENCHES): $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(PROJECT_CFLAGS) $(LDFLAGS) $(PROJECT_LDFLAGS) -o $@ $^ $(LIBS_CARES) $(LIBS_SQLITE) $(LIBS_CURL) $(LIBS_YAML) $(LIBS_CAP)
 
+# What accounting costs: a supervisor whose account is told nothing, for scripts/bench alone.
+UNACCOUNTED := account_may_connect account_connected account_failed account_not_connected account_is_begun account_knows \
+	sock_tuple_of sock_diag_watch
+bench-programs: $(BUILD)/tests/bench/unaccounted/gae-supervisor $(BUILD)/tests/bench/unaccounted/gae-run
+$(BUILD)/tests/bench/unaccounted/gae-supervisor: $(call obj,tests/bench/unaccounted/account.c supervisor/main.c) $(LIBRARY)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(PROJECT_CFLAGS) $(LDFLAGS) $(PROJECT_LDFLAGS) $(addprefix -Wl$(comma)--wrap=,$(UNACCOUNTED)) -o $@ $^ \
+		$(LIBS_CARES) $(LIBS_SQLITE) $(LIBS_CURL) $(LIBS_YAML) $(LIBS_CAP)
+$(BUILD)/tests/bench/unaccounted/gae-run: $(BUILD)/gae-run
+	@mkdir -p $(@D)
+	$(Q)cp -f $< $@
+
 # --- fuzz targets: tests/fuzz/NAME.c, clang's libFuzzer, corpus in tests/fuzz/corpus/NAME ---
 # The dispatcher's meets a kernel of its own: tests/fuzz/fake.
 FAKES := target_read target_read_both target_read_vector target_write target_scatter target_duplicate target_group \
@@ -208,7 +222,6 @@ FAKES := target_read target_read_both target_read_vector target_write target_sca
 	poll fcntl
 build-fuzz/dispatch: build-fuzz/obj/tests/fuzz/fake/kernel.o build-fuzz/obj/tests/fuzz/fake/fence.o
 build-fuzz/dispatch: FUZZ_LDFLAGS = $(addprefix -Wl$(comma)--wrap=,$(FAKES))
-comma := ,
 # All of it in build-fuzz, with clang and flags of its own, whatever this make was called with.
 FUZZERS := $(patsubst tests/fuzz/%.c,build-fuzz/%,$(filter-out $(LEFT_OUT),$(call src,tests/fuzz)))
 FUZZ_SECONDS ?= 600
