@@ -2,6 +2,7 @@
 """Python's own tests, natively and fenced, each side in a network namespace of its own."""
 import fnmatch
 import os
+import re
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -137,6 +138,8 @@ def stale(known, natives, differ):
 def run(wanted, report):
     """Tests of the modules whose names begin so, or all; each result to @report."""
     left_out = read_list("left-out.txt")
+    if os.environ.get("GAE_RUN_TEST_LONG"):
+        left_out = [entry for entry in left_out if not re.match(r"\d+ s\b", entry[1])]
     known = [entry for entry in read_list("differences.txt") if entry[0].startswith("test.")]
     modules = [Module(name, left_out, known) for name in MODULES if not wanted or name.startswith(wanted)]
     differ, natives, compared = set(), {}, 0
