@@ -15,7 +15,7 @@ u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.connect((host, int(sys.a
 u.send(b"!30"); assert len(u.recv(100)) == 30
 print(os.getpid())
 while not os.path.exists(sys.argv[4]): time.sleep(0.01)
-s.sendall(b"z" * 23)
+s.sendall(b"z" * 23); assert len(s.recv(1000)) == 100
 """
 
 
