@@ -111,7 +111,7 @@ $(BUILD)/gae-usage: $(call obj,supervisor/ledger/gae_usage.c $(filter supervisor
 $(BUILD)/gae-usage: LIBS = $(LIBS_SQLITE)
 # Of the library the linker takes what it uses: neither c-ares nor SQLite.
 $(BUILD)/gae-top: $(call obj,supervisor/status/gae_top.c $(TOP)) $(BUILD)/libgae.a
-$(BUILD)/gae-urlfetch: $(call obj,supervisor/urlfetch/main.c $(URLFETCH) supervisor/net/addr.c supervisor/net/sock_diag.c $(SHARED)) $(LLHTTP_OBJ)
+$(BUILD)/gae-urlfetch: $(call obj,supervisor/urlfetch/main.c $(URLFETCH) $(addprefix supervisor/net/,addr.c relay_place.c sock_diag.c) $(SHARED)) $(LLHTTP_OBJ)
 $(BUILD)/gae-urlfetch: LIBS = $(LIBS_CURL)
 
 $(PROGRAMS):

@@ -3,6 +3,7 @@
 
 #include "net/dns_message.h"
 #include "net/names.h"
+#include "net/relay_place.h"
 #include "outbox.h"
 #include "policy/decide.h"
 #include "policy/explain.h"
@@ -183,22 +184,6 @@ bool urlfetch_is_at(const struct urlfetch *urlfetch, const struct net_endpoint *
 	       to->addr.family == AF_INET && !memcmp(to->addr.bytes, loopback, 4);
 }
 
-static void place_set(struct relay_place *place, const struct net_endpoint *endpoint)
-{
-	place->family = endpoint->addr.family;
-	place->port = endpoint->port;
-	memcpy(place->bytes, endpoint->addr.bytes, sizeof(place->bytes));
-}
-
-static struct net_endpoint place_get(const struct relay_place *place)
-{
-	struct net_addr addr = place->family == AF_INET
-				   ? net_addr_from_v4(place->bytes)
-				   : net_addr_from_v6(place->bytes, place->scope);
-
-	return (struct net_endpoint){addr, place->port};
-}
-
 int urlfetch_announce(struct urlfetch *urlfetch, int socket, uint64_t cookie)
 {
 	struct relay_message message = {.type = RELAY_CLIENT, .cookie = cookie};
@@ -208,7 +193,7 @@ int urlfetch_announce(struct urlfetch *urlfetch, int socket, uint64_t cookie)
 	int rc = sock_tuple_of(socket, &gateway, &tuple);
 
 	if (rc == 0) {
-		place_set(&message.from, &tuple.local);
+		message.from = relay_place_of(&tuple.local);
 		rc = outbox_tell(&urlfetch->outbox, &message);
 	}
 	/* Many at once, and it is busy: a moment. */
@@ -391,7 +376,7 @@ static int count_connect(struct urlfetch *urlfetch, const struct account_caller 
 static void answer_address(struct urlfetch *urlfetch, struct relay_message *message)
 {
 	struct supervisor *sup = urlfetch->sup;
-	struct net_endpoint to = place_get(&message->to);
+	struct net_endpoint to = relay_place_endpoint(&message->to);
 	char host[RELAY_TEXT_MAX];
 	struct account_caller caller = its_caller(urlfetch, message->cookie, to.addr.family, host);
 	struct verdict verdict;
@@ -422,7 +407,8 @@ static void answer_address(struct urlfetch *urlfetch, struct relay_message *mess
 
 static void note_connected(struct urlfetch *urlfetch, const struct relay_message *message)
 {
-	struct sock_tuple tuple = {place_get(&message->from), place_get(&message->to)};
+	struct sock_tuple tuple = {relay_place_endpoint(&message->from),
+				   relay_place_endpoint(&message->to)};
 
 	account_placed(urlfetch->sup->account, message->cookie, &tuple);
 }

@@ -65,6 +65,13 @@ static void visit(void *context, const struct json_value *value)
 			snprintf(fields[i].out, fields[i].room, "%s", value->text);
 }
 
+/* A trace tells the names that were asked for: "200.1" a policy would take for an address, and a wildcard allows more. */
+static bool is_name(const char *host)
+{
+	return host[0] && host[strspn(host, "0123456789.")] && !strchr(host, '*') &&
+	       !parse_host_fault(host);
+}
+
 /* Return: 1 @attempt is filled, 0 the record is not about a destination, -EINVAL. */
 static int read_record(const struct learn *learn, const struct record *record,
 		       struct attempt *attempt)
@@ -88,7 +95,7 @@ static int read_record(const struct learn *learn, const struct record *record,
 	if (!port)
 		return 0; /* getaddrinfo(3) sorts its answers with connects to port 0 */
 	attempt->port = (uint16_t)port;
-	if (record->host[0] && !parse_host_fault(record->host))
+	if (is_name(record->host))
 		snprintf(attempt->to, sizeof(attempt->to), "%s", record->host);
 	else
 		net_addr_format(&addr, attempt->to);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* #syscalls: mkdir fchmod fchmodat bind connect unlinkat linkat renameat2 socket geteuid getuid */
+/* #syscalls: mkdir fchmod fchmodat bind connect linkat unlinkat renameat2 socket geteuid getuid */
 /* #syscalls: fstatfs getrandom */
 #include "status/runtime.h"
 

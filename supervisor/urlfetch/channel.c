@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "urlfetch/channel.h"
 
+#include "net/relay_place.h"
 #include "net/sock_diag.h"
 #include "shared/base/clock.h"
 
@@ -34,24 +35,6 @@ bool channel_endpoint(const struct sockaddr_storage *address, struct net_endpoin
 	*out = (struct net_endpoint){net_addr_from_v6(&v6.sin6_addr, v6.sin6_scope_id),
 				     ntohs(v6.sin6_port)};
 	return true;
-}
-
-static void place_set(struct relay_place *place, const struct net_endpoint *endpoint)
-{
-	place->family = endpoint->addr.family;
-	place->port = endpoint->port;
-	place->scope = endpoint->addr.scope_id;
-	memcpy(place->bytes, endpoint->addr.bytes, sizeof(place->bytes));
-}
-
-static struct net_endpoint place_get(const struct relay_place *place)
-{
-	struct net_endpoint endpoint = {
-	    .addr = {.family = (sa_family_t)place->family, .scope_id = place->scope},
-	    .port = place->port};
-
-	memcpy(endpoint.addr.bytes, place->bytes, sizeof(place->bytes));
-	return endpoint;
 }
 
 int channel_init(struct channel *channel, int fd, int listener)
@@ -113,7 +96,7 @@ static void drop(struct channel *channel, struct channel_client *client)
 
 static void announce(struct channel *channel, const struct relay_message *message)
 {
-	const struct net_endpoint from = place_get(&message->from);
+	const struct net_endpoint from = relay_place_endpoint(&message->from);
 	struct channel_client *client = find(channel, &from), **bucket;
 
 	/* The same one, whose call asked again how its connect fares; or an older one, whose address is free again. */
@@ -253,7 +236,7 @@ int channel_ask_address(struct channel *channel, const char *host, uint64_t cook
 	snprintf(answer->text, sizeof(answer->text), "%s", host);
 	if (!channel_endpoint(to, &endpoint))
 		return EAFNOSUPPORT;
-	place_set(&answer->to, &endpoint);
+	answer->to = relay_place_of(&endpoint);
 	return ask(channel, answer);
 }
 
@@ -265,8 +248,8 @@ void channel_connected(struct channel *channel, uint64_t cookie,
 
 	if (!channel_endpoint(from, &near) || !channel_endpoint(to, &far))
 		return;
-	place_set(&message.from, &near);
-	place_set(&message.to, &far);
+	message.from = relay_place_of(&near);
+	message.to = relay_place_of(&far);
 	relay_send(channel->fd, &message, 0);
 }
 
