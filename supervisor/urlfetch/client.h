@@ -38,10 +38,11 @@ enum client_state {
 #define CLIENT_IN_SIZE (16 << 10)
 #define CLIENT_OUT_LIMIT (256 << 10) /* of an answer that is not taken: then libcurl is paused */
 /*
- * An answer goes on in pieces of about this size, which is what libcurl hands out at most: they come
- * from and go to memory that the cache still has, and the client reads while the server writes.
+ * An answer goes on in pieces of this size: they come from and go to memory that the cache still has,
+ * and the client reads while the server writes.  One piece is what the kernel takes for a socket's
+ * data at a time, and two of what libcurl hands out.
  */
-#define CLIENT_OUT_EARLY (16 << 10)
+#define CLIENT_OUT_EARLY (32 << 10)
 
 struct client {
 	struct client *next, *prev;

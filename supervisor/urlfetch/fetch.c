@@ -23,37 +23,45 @@ void fetch_refuse(struct fetch *fetch, int status, const char *why)
 	snprintf(fetch->why, sizeof(fetch->why), "%s", why);
 }
 
-/* Takes the easy handle out of libcurl's hands, and lets the next fetch have it. */
+/* Takes the easy handle out of libcurl's hands. */
 static void stop(struct fetch *fetch)
 {
 	if (fetch->running)
 		curl_multi_remove_handle(fetch->gateway->multi, fetch->easy);
 	fetch->running = false;
-	if (fetch->easy && fetch->only_connects)
-		curl_easy_cleanup(fetch->easy); /* it keeps its connection to itself */
-	else if (fetch->easy)
-		fetch_easy_give(fetch->gateway, fetch->easy);
-	fetch->easy = NULL;
+	if (fetch->only_connects) { /* the handle keeps its connection to itself */
+		curl_easy_cleanup(fetch->easy);
+		fetch->easy = NULL;
+	} else if (fetch->headers) {
+		curl_easy_setopt(fetch->easy, CURLOPT_HTTPHEADER, NULL);
+	}
 	curl_slist_free_all(fetch->headers);
 	fetch->headers = NULL;
 }
 
-/* A fetch is large: the next request takes it over. */
+/* A fetch is large, and an easy handle dear: the next request takes them over. */
 static struct fetch *fetch_new(struct gateway *gateway)
 {
+	struct fetch *fetch;
+
 	if (gateway->n_spare_fetches > 0)
 		return gateway->spare_fetches[--gateway->n_spare_fetches];
-	return malloc(sizeof(struct fetch));
+	fetch = malloc(sizeof(*fetch));
+	if (fetch)
+		fetch->easy = NULL;
+	return fetch;
 }
 
 static void fetch_keep(struct fetch *fetch)
 {
 	struct gateway *gateway = fetch->gateway;
 
-	if (gateway->n_spare_fetches < GATEWAY_SPARE_MAX)
+	if (gateway->n_spare_fetches < GATEWAY_SPARE_MAX) {
 		gateway->spare_fetches[gateway->n_spare_fetches++] = fetch;
-	else
-		free(fetch);
+		return;
+	}
+	curl_easy_cleanup(fetch->easy);
+	free(fetch);
 }
 
 void fetch_end(struct fetch *fetch)
@@ -82,7 +90,8 @@ static int start(struct fetch *fetch)
 	fetch->refused = 0;
 	fetch->waits = fetch->waits_body = fetch->waits_room = false;
 	fetch->retry_ns = 0;
-	fetch->easy = fetch_easy_take(fetch->gateway);
+	if (!fetch->easy)
+		fetch->easy = fetch_easy_new(fetch);
 	if (fetch->easy && fetch_easy_set(fetch, now) == 0 &&
 	    curl_multi_add_handle(fetch->gateway->multi, fetch->easy) == CURLM_OK) {
 		fetch->running = true;
@@ -136,7 +145,8 @@ struct fetch *fetch_begin(struct client *client)
 
 	if (!fetch)
 		return NULL;
-	memset(fetch, 0, offsetof(struct fetch, lines)); /* .lines goes by .lines_size */
+	/* .lines goes by .lines_size. */
+	memset(&fetch->client, 0, offsetof(struct fetch, lines) - offsetof(struct fetch, client));
 	fetch->client = client;
 	fetch->gateway = client->gateway;
 	fetch->only_connects = request->connect;

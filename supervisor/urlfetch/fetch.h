@@ -21,9 +21,10 @@ struct client;
  * Redirects are followed here, where each one is a request like the first.
  */
 struct fetch {
+	CURL *easy; /* belongs to it for good; NULL: not made yet */
+	/* From here on all is cleared for a new request. */
 	struct client *client;
 	struct gateway *gateway;
-	CURL *easy;
 	struct curl_slist *headers;
 	bool running; /* in the multi handle */
 	bool waits_body,
@@ -70,11 +71,8 @@ void fetch_end(struct fetch *fetch);
 
 /* --- fetch_easy.c: what is set on an easy handle --- */
 
-/** fetch_easy_take() - a handle with all that is the same for every fetch. */
-CURL *fetch_easy_take(struct gateway *gateway);
-
-/** fetch_easy_give() - keep it for the next one. */
-void fetch_easy_give(struct gateway *gateway, CURL *easy);
+/** fetch_easy_new() - a handle with all that is the same for every request of @fetch.  Return: NULL: there is no memory. */
+CURL *fetch_easy_new(struct fetch *fetch);
 
 /** fetch_easy_set() - the request on fetch->easy.  Return: 0 or -ENOMEM. */
 int fetch_easy_set(struct fetch *fetch, uint64_t now_ns);

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 enum { FORBIDDEN = 403, TOO_MANY = 429, UNAVAILABLE = 503 };
-/* libcurl makes and frees one for each transfer: from 64 KiB on free(3) would tidy up the heap each time. */
-#define BUFFER_SIZE (60L << 10)
+/* What libcurl reads at once: then it goes on in one piece. */
+#define BUFFER_SIZE ((long)CLIENT_OUT_EARLY)
 
 /* --- the hooks --- */
 
@@ -118,13 +118,10 @@ static size_t on_read(char *out, size_t size, size_t n, void *context)
 
 /* --- the handles --- */
 
-CURL *fetch_easy_take(struct gateway *gateway)
+CURL *fetch_easy_new(struct fetch *fetch)
 {
-	CURL *easy;
+	CURL *easy = curl_easy_init();
 
-	if (gateway->n_spare > 0)
-		return gateway->spare[--gateway->n_spare];
-	easy = curl_easy_init();
 	if (!easy)
 		return NULL;
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -139,26 +136,22 @@ CURL *fetch_easy_take(struct gateway *gateway)
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 0L);
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, fetch);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, fetch);
 	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
-	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, gateway);
+	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, fetch->gateway);
 	curl_easy_setopt(easy, CURLOPT_RESOLVER_START_FUNCTION, on_resolve);
+	curl_easy_setopt(easy, CURLOPT_RESOLVER_START_DATA, fetch);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, fetch_on_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, fetch);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, fetch_on_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, fetch);
 	curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
+	curl_easy_setopt(easy, CURLOPT_READDATA, fetch);
 	if (getenv("SSL_CERT_FILE"))
 		curl_easy_setopt(easy, CURLOPT_CAINFO, getenv("SSL_CERT_FILE"));
 	return easy;
-}
-
-void fetch_easy_give(struct gateway *gateway, CURL *easy)
-{
-	if (gateway->n_spare < GATEWAY_SPARE_MAX) {
-		curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
-		gateway->spare[gateway->n_spare++] = easy;
-	} else {
-		curl_easy_cleanup(easy);
-	}
 }
 
 /* --- the request --- */
@@ -178,10 +171,26 @@ static bool is_credential(const char *name)
 	return !strcasecmp(name, "authorization") || !strcasecmp(name, "cookie");
 }
 
+/* Its only word about it is libcurl's own, which then needs no line of ours. */
+static bool takes_anything(const struct reader_request *request)
+{
+	const char *accept = NULL;
+
+	for (size_t i = 0; i < request->n_fields; i++) {
+		if (strcasecmp(request->fields[i].name, "accept") != 0)
+			continue;
+		if (accept)
+			return false;
+		accept = request->fields[i].value;
+	}
+	return accept && !strcmp(accept, "*/*");
+}
+
 /* The app's headers that go out. */
 static int add_fields(struct fetch *fetch, const struct reader_request *request)
 {
 	const char *connection = reader_field(request, "connection");
+	bool skips_accept = takes_anything(request);
 	/* Written before they are read. */
 	UNINITIALIZED char line[RULES_HEADERS_MAX + 16], name[RULES_HEADERS_MAX];
 
@@ -192,7 +201,8 @@ static int add_fields(struct fetch *fetch, const struct reader_request *request)
 		if (!rules_header_goes_out(name) ||
 		    (connection && rules_token_list_has(connection, name)) ||
 		    (fetch->strips && is_credential(name)) ||
-		    (fetch->becomes_get && !strncmp(name, "content-", 8)))
+		    (fetch->becomes_get && !strncmp(name, "content-", 8)) ||
+		    (skips_accept && !strcmp(name, "accept")))
 			continue;
 		/* libcurl takes "Name:" for "leave it out". */
 		snprintf(line, sizeof(line), "%s%s%s", field->name, *field->value ? ": " : ";",
@@ -206,13 +216,15 @@ static int add_fields(struct fetch *fetch, const struct reader_request *request)
 static int add_headers(struct fetch *fetch)
 {
 	const struct reader_request *request = &fetch->client->reader.request;
-	char agent[1024], line[1040];
+	static const char begin[] = "User-Agent: ";
+	char agent[1036];
 
-	rules_user_agent(reader_field(request, "user-agent"), fetch->gateway->app, agent,
-			 sizeof(agent));
-	snprintf(line, sizeof(line), "User-Agent: %s", agent);
-	if (add_fields(fetch, request) < 0 || add_header(fetch, line) < 0 ||
-	    add_header(fetch, "Expect:") < 0)
+	/* CURLOPT_USERAGENT would be printed twice, byte for byte, which is dear in libcurl. */
+	memcpy(agent, begin, sizeof(begin));
+	rules_user_agent(reader_field(request, "user-agent"), fetch->gateway->app,
+			 agent + sizeof(begin) - 1, sizeof(agent) - sizeof(begin) + 1);
+	if (add_fields(fetch, request) < 0 || add_header(fetch, agent) < 0 ||
+	    (fetch->has_body && add_header(fetch, "Expect:") < 0))
 		return -ENOMEM;
 	if (!reader_field(request, "accept") && add_header(fetch, "Accept:") < 0)
 		return -ENOMEM;
@@ -245,7 +257,8 @@ static void set_method(struct fetch *fetch)
 				 : request->chunked ? (curl_off_t)-1
 						    : (curl_off_t)request->length);
 	}
-	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
+	if (strcmp(method, "GET") != 0 || fetch->has_body)
+		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
 }
 
 int fetch_easy_set(struct fetch *fetch, uint64_t now_ns)
@@ -257,12 +270,6 @@ int fetch_easy_set(struct fetch *fetch, uint64_t now_ns)
 		return -ENOMEM;
 	curl_easy_setopt(easy, CURLOPT_URL, fetch->text);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, fetch->headers);
-	curl_easy_setopt(easy, CURLOPT_PRIVATE, fetch);
-	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, fetch);
-	curl_easy_setopt(easy, CURLOPT_RESOLVER_START_DATA, fetch);
-	curl_easy_setopt(easy, CURLOPT_HEADERDATA, fetch);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, fetch);
-	curl_easy_setopt(easy, CURLOPT_READDATA, fetch);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)left + 1);
 	set_method(fetch);
 	if (fetch->only_connects) {

@@ -147,7 +147,9 @@ static int on_curl_timer(CURLM *multi, long ms, void *context)
 	struct gateway *gateway = context;
 
 	(void)multi;
-	gateway->curl_at_ns = ms < 0 ? UINT64_MAX : clock_now_ns() + (uint64_t)ms * MS;
+	gateway->curl_at_ns = ms < 0    ? UINT64_MAX
+			      : ms == 0 ? 0
+					: clock_now_ns() + (uint64_t)ms * MS;
 	return 0;
 }
 
@@ -272,11 +274,13 @@ static int sleep_ms(const struct gateway *gateway, uint64_t first, uint64_t now)
 	return ms < TICK_MAX_MS ? (int)ms : TICK_MAX_MS;
 }
 
-static void run_timer(struct gateway *gateway, uint64_t now)
+static void run_timer(struct gateway *gateway)
 {
 	int running;
 
-	if (now < gateway->curl_at_ns)
+	/* Mostly it is at once, or there is none. */
+	if (gateway->curl_at_ns == UINT64_MAX ||
+	    (gateway->curl_at_ns > 0 && clock_now_ns() < gateway->curl_at_ns))
 		return;
 	gateway->curl_at_ns = UINT64_MAX;
 	curl_multi_socket_action(gateway->multi, CURL_SOCKET_TIMEOUT, 0, &running);
@@ -303,10 +307,9 @@ static int await(struct gateway *gateway, struct epoll_event *events, int ms)
 void gateway_run(struct gateway *gateway)
 {
 	UNINITIALIZED struct epoll_event events[EVENTS_AT_ONCE];
-	uint64_t first = UINT64_MAX;
+	uint64_t first = UINT64_MAX, now = clock_now_ns();
 
 	while (!gateway->channel.over) {
-		uint64_t now = clock_now_ns();
 		bool room = gateway->n_clients < gateway->clients_max &&
 			    now >= gateway->accept_at_ns;
 		int n;
@@ -320,13 +323,14 @@ void gateway_run(struct gateway *gateway)
 			if (source->run)
 				source->run(source, events[i].events);
 		}
-		run_timer(gateway, clock_now_ns());
+		run_timer(gateway);
 		finish_fetches(gateway);
 		/* What a fetch begun just now may do at once. */
-		run_timer(gateway, clock_now_ns());
+		run_timer(gateway);
 		finish_fetches(gateway);
-		first = look_after_clients(gateway, clock_now_ns());
-		channel_forget(&gateway->channel, clock_now_ns());
+		now = clock_now_ns();
+		first = look_after_clients(gateway, now);
+		channel_forget(&gateway->channel, now);
 		free_dead(gateway);
 	}
 }

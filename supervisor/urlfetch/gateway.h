@@ -21,7 +21,7 @@
  * files allows fewer clients, the others wait in the listener's queue.
  */
 #define GATEWAY_CLIENTS_MAX 512
-#define GATEWAY_SPARE_MAX 32 /* easy handles kept for the next fetches */
+#define GATEWAY_SPARE_MAX 32 /* fetches, with their easy handles, kept for the next requests */
 
 struct client;
 struct fetch;
@@ -41,8 +41,6 @@ struct gateway {
 	struct channel channel;
 	struct outgoing outgoing;
 	CURLM *multi;
-	CURL *spare[GATEWAY_SPARE_MAX];
-	size_t n_spare;
 	struct fetch *spare_fetches[GATEWAY_SPARE_MAX];
 	size_t n_spare_fetches;
 	uint64_t curl_at_ns; /* when libcurl wants to be called; UINT64_MAX: never */

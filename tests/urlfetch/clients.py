@@ -114,6 +114,13 @@ def test_headers_are_app_engines(world):
         expect(name not in headers, f"{name} went out: {headers}")
 
 
+def test_what_an_app_accepts_goes_out_as_it_says(world):
+    for accepts in ((), ("*/*",), ("text/plain",), ("*/*", "text/plain"), ("text/plain", "*/*"), ("*/*", "*/*")):
+        lines = [f"Accept: {accept}" for accept in accepts] or ["Accept:"]
+        headers = echo(world, *(word for line in lines for word in ("-H", line)))["headers"]
+        expect(headers.get("accept") == (", ".join(accepts) or None), f"{accepts}: {headers}")
+
+
 def test_methods(world):
     for method in ("GET", "POST", "PUT", "DELETE", "PATCH"):
         expect(echo(world, "-X", method)["method"] == method, method)

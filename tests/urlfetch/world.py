@@ -86,7 +86,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nA b: c\r\n\r\nhello")
             return
         text = json.dumps({"method": self.command, "path": self.path, "size": len(data),
-                           "headers": {k.lower(): v for k, v in self.headers.items()}}).encode()
+                           "headers": {k.lower(): ", ".join(self.headers.get_all(k)) for k in self.headers}}).encode()
         self.send_response(307 if self.path == "/307" else 303 if self.path == "/303" else 200)
         if self.path in ("/303", "/307"):
             self.send_header("Location", f"http://good.test:{ECHO}/there")
