@@ -73,7 +73,7 @@ struct loop {
 	atomic_uint_fast64_t sleeps_until;
 	bool listener_over;
 	bool owes_urlfetch; /* registered with EPOLLOUT as well */
-	bool blind; /* epoll_wait() fails: what waits for a socket tries by time */
+	bool blind;         /* epoll_wait() fails: what waits for a socket tries by time */
 	atomic_bool poked_otherwise;
 	char tags[SOURCES]; /* their addresses mark epoll events */
 };

@@ -34,8 +34,8 @@ struct channel_client {
 
 struct channel {
 	int fd;
-	int questions;           /* sock_diag */
-	struct net_endpoint own; /* where we listen */
+	int questions;                                     /* sock_diag */
+	struct net_endpoint own;                           /* where we listen */
 	struct channel_client *announced[CHANNEL_BUCKETS]; /* by .from */
 	struct channel_client *oldest, *youngest;
 	size_t n_announced;
@@ -43,7 +43,7 @@ struct channel {
 	void (*heard)(void *context, const struct relay_message *message);
 	void *context;
 	uint64_t asked; /* number of the last question */
-	bool over; /* the supervisor is gone */
+	bool over;      /* the supervisor is gone */
 };
 
 /** channel_init() - @fd: the wire, not owned; @listener: to learn where we listen.  Return: 0 or -errno. */

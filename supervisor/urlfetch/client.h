@@ -56,7 +56,8 @@ struct client {
 	bool answered;   /* the answer's head is in .out */
 	bool close_then; /* the connection ends with this answer */
 	bool chunked_out;
-	bool until_close; /* the end of the connection is all that tells the client that it is whole */
+	bool
+	    until_close; /* the end of the connection is all that tells the client that it is whole */
 	bool broken_off;
 	struct fetch *fetch;
 	struct tunnel *tunnel;

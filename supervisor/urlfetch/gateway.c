@@ -310,8 +310,8 @@ void gateway_run(struct gateway *gateway)
 	uint64_t first = UINT64_MAX, now = clock_now_ns();
 
 	while (!gateway->channel.over) {
-		bool room = gateway->n_clients < gateway->clients_max &&
-			    now >= gateway->accept_at_ns;
+		bool room =
+		    gateway->n_clients < gateway->clients_max && now >= gateway->accept_at_ns;
 		int n;
 
 		gateway_watch(gateway, &gateway->listener, room ? EPOLLIN : 0);

@@ -47,8 +47,8 @@ struct gateway {
 	struct client *clients;
 	size_t n_clients, clients_max;
 	uint64_t accept_at_ns; /* no descriptor was to be had: none is taken before this */
-	bool spins;          /* one client, one request: see await() */
-	struct source *dead; /* freed when the events at hand are dealt with */
+	bool spins;            /* one client, one request: see await() */
+	struct source *dead;   /* freed when the events at hand are dealt with */
 	/* What the command line says. */
 	const char *app;
 	uint32_t deadline_s, deadline_max_s;

@@ -202,8 +202,8 @@ int hello_read(const uint8_t *bytes, size_t size, char *name)
 	 * What may be sent behind it before the server has answered: data for which it has announced
 	 * itself, and the ChangeCipherSpec of RFC 8446 D.4 in front of them.
 	 */
-	if (behind && !(early_data && (behind == RECORD_CHANGE_CIPHER_SPEC ||
-				       behind == RECORD_APPLICATION_DATA)))
+	if (behind && !(early_data &&
+			(behind == RECORD_CHANGE_CIPHER_SPEC || behind == RECORD_APPLICATION_DATA)))
 		return -EPROTO;
 	return 1;
 }

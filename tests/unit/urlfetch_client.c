@@ -44,9 +44,11 @@ TestSuite(urlfetch_client, .init = set_up, .timeout = 10);
 static void fill_socket(void)
 {
 	static const char bytes[4096];
+	ssize_t n;
 
-	while (send(client->source.fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
-		continue;
+	do
+		n = send(client->source.fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+	while (n > 0);
 }
 
 Test(urlfetch_client, an_answer_of_which_nothing_goes_is_left_for_later)
@@ -124,8 +126,9 @@ static int end_of_answer(void)
 	char bytes[4096];
 	ssize_t n;
 
-	while ((n = recv(peer, bytes, sizeof(bytes), 0)) > 0)
-		continue;
+	do
+		n = recv(peer, bytes, sizeof(bytes), 0);
+	while (n > 0);
 	return n < 0 ? errno : 0;
 }
 

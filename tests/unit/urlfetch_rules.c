@@ -171,7 +171,8 @@ Test(urlfetch_rules, the_user_agent_has_app_engines_behind_it)
 
 Test(urlfetch_rules, an_agent_that_is_too_long_is_cut_and_ours_stays)
 {
-	static const char ours[] = " AppEngine-Google; (+http://code.google.com/appengine; appid: shop)";
+	static const char ours[] =
+	    " AppEngine-Google; (+http://code.google.com/appengine; appid: shop)";
 	char theirs[2000], out[1024];
 
 	memset(theirs, 'a', sizeof(theirs));
