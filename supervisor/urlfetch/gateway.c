@@ -146,7 +146,9 @@ static int on_curl_timer(CURLM *multi, long ms, void *context)
 	struct gateway *gateway = context;
 
 	(void)multi;
-	gateway->curl_at_ns = ms < 0 ? UINT64_MAX : clock_now_ns() + (uint64_t)ms * MS;
+	gateway->curl_at_ns = ms < 0    ? UINT64_MAX
+			      : ms == 0 ? 0
+					: clock_now_ns() + (uint64_t)ms * MS;
 	return 0;
 }
 
@@ -248,11 +250,13 @@ static int sleep_ms(const struct gateway *gateway, uint64_t first, uint64_t now)
 	return ms < TICK_MAX_MS ? (int)ms : TICK_MAX_MS;
 }
 
-static void run_timer(struct gateway *gateway, uint64_t now)
+static void run_timer(struct gateway *gateway)
 {
 	int running;
 
-	if (now < gateway->curl_at_ns)
+	/* Mostly it is at once, or there is none. */
+	if (gateway->curl_at_ns == UINT64_MAX ||
+	    (gateway->curl_at_ns > 0 && clock_now_ns() < gateway->curl_at_ns))
 		return;
 	gateway->curl_at_ns = UINT64_MAX;
 	curl_multi_socket_action(gateway->multi, CURL_SOCKET_TIMEOUT, 0, &running);
@@ -279,14 +283,14 @@ static int await(struct gateway *gateway, struct epoll_event *events, int ms)
 void gateway_run(struct gateway *gateway)
 {
 	UNINITIALIZED struct epoll_event events[EVENTS_AT_ONCE];
-	uint64_t first = UINT64_MAX;
+	uint64_t first = UINT64_MAX, now = clock_now_ns();
 
 	while (!gateway->channel.over) {
 		bool room = gateway->n_clients < GATEWAY_CLIENTS_MAX;
 		int n;
 
 		gateway_watch(gateway, &gateway->listener, room ? EPOLLIN : 0);
-		n = await(gateway, events, sleep_ms(gateway, first, clock_now_ns()));
+		n = await(gateway, events, sleep_ms(gateway, first, now));
 		gateway->spins = n > 0 && gateway->n_clients == 1;
 		for (int i = 0; i < n; i++) {
 			struct source *source = events[i].data.ptr;
@@ -294,13 +298,14 @@ void gateway_run(struct gateway *gateway)
 			if (source->run)
 				source->run(source, events[i].events);
 		}
-		run_timer(gateway, clock_now_ns());
+		run_timer(gateway);
 		finish_fetches(gateway);
 		/* What a fetch begun just now may do at once. */
-		run_timer(gateway, clock_now_ns());
+		run_timer(gateway);
 		finish_fetches(gateway);
-		first = look_after_clients(gateway, clock_now_ns());
-		channel_forget(&gateway->channel, clock_now_ns());
+		now = clock_now_ns();
+		first = look_after_clients(gateway, now);
+		channel_forget(&gateway->channel, now);
 		free_dead(gateway);
 	}
 }

@@ -43,6 +43,11 @@ static bool is_in(char c, const char *set)
 	return c && strchr(set, c);
 }
 
+static bool is_letter_or_digit(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
 /* RFC 3986's reg-name without escapes, and an address in brackets without a zone. */
 static int read_host(const char *text, size_t size, struct rules_url *out, const char **why)
 {
@@ -127,7 +132,8 @@ int rules_read_url(const char *url, size_t size, struct rules_url *out, const ch
 	if (size > RULES_URL_MAX)
 		return refuse(why, URI_TOO_LONG, "a URL of more than 10240 characters");
 	for (size_t i = 0; i < size; i++)
-		if (url[i] <= ' ' || url[i] > '~' || is_in(url[i], "#\\\"<>^`{|}"))
+		if (!is_letter_or_digit(url[i]) &&
+		    (url[i] <= ' ' || url[i] > '~' || is_in(url[i], "#\\\"<>^`{|}")))
 			return refuse(why, BAD_REQUEST,
 				      "a character that must be escaped in a URL");
 	out->https = begins_with(url, size, "https://");
@@ -168,10 +174,13 @@ bool rules_is_same_origin(const struct rules_url *a, const struct rules_url *b)
 
 /* --- headers --- */
 
+/* @names: in lower case */
 static bool is_one_of(const char *name, const char *const *names)
 {
+	char first = to_lower(name[0]);
+
 	for (; *names; names++)
-		if (!strcasecmp(name, *names))
+		if (first == (*names)[0] && !strcasecmp(name, *names))
 			return true;
 	return false;
 }
