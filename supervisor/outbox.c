@@ -34,7 +34,7 @@ int outbox_tell(struct outbox *outbox, struct relay_message *message)
 	return rc;
 }
 
-void outbox_answer(struct outbox *outbox, struct relay_message *answer)
+void outbox_answer(struct outbox *outbox, const struct relay_message *answer)
 {
 	pthread_mutex_lock(&outbox->lock);
 	outbox->owed = *answer;

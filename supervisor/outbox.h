@@ -29,7 +29,7 @@ void outbox_init(struct outbox *outbox, int wire);
 int outbox_tell(struct outbox *outbox, struct relay_message *message);
 
 /** outbox_answer() - say it now, or as soon as there is room. */
-void outbox_answer(struct outbox *outbox, struct relay_message *answer);
+void outbox_answer(struct outbox *outbox, const struct relay_message *answer);
 
 /** outbox_flush() - send the answer that is owed, if there is room.  Return: is it still owed? */
 bool outbox_flush(struct outbox *outbox);

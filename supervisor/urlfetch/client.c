@@ -452,10 +452,19 @@ void client_accept(struct gateway *gateway)
 	client_admit(gateway);
 }
 
+/* One that was reset is still accepted; its address may be a later connection's by now. */
+static bool is_connected(const struct client *client)
+{
+	struct sockaddr_storage peer;
+	socklen_t size = sizeof(peer);
+
+	return getpeername(client->source.fd, (struct sockaddr *)&peer, &size) == 0;
+}
+
 void client_admit(struct gateway *gateway)
 {
 	for (struct client *client = gateway->clients; client; client = client->next) {
-		if (client->state != CLIENT_WAITING ||
+		if (client->state != CLIENT_WAITING || !is_connected(client) ||
 		    !channel_take(&gateway->channel, &client->from))
 			continue;
 		/* One that says nothing keeps a place from others: not for as long as between two requests. */

@@ -73,10 +73,12 @@ Test(urlfetch_channel, an_answer_to_an_earlier_question_is_nobodys)
 Test(urlfetch_channel, a_full_wire_is_waited_for_no_longer_than_an_answer)
 {
 	struct relay_message answer = {.type = RELAY_REFUSED};
+	int rc;
 
 	start();
-	while (relay_send(channel.fd, &answer, MSG_DONTWAIT) == 0)
-		continue;
+	do
+		rc = relay_send(channel.fd, &answer, MSG_DONTWAIT);
+	while (rc == 0);
 	cr_expect_eq(channel_ask_name(&channel, "a.test", &answer), CHANNEL_SILENT);
 	cr_expect_not(channel.over);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "urlfetch/client.h"
 
+#include "net/relay_place.h"
+#include "net/sock_diag.h"
 #include "urlfetch/fetch.h"
 
 #include <criterion/criterion.h>
@@ -42,9 +44,11 @@ TestSuite(urlfetch_client, .init = set_up, .timeout = 10);
 static void fill_socket(void)
 {
 	static const char bytes[4096];
+	ssize_t n;
 
-	while (send(client->source.fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
-		continue;
+	do
+		n = send(client->source.fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+	while (n > 0);
 }
 
 Test(urlfetch_client, an_answer_of_which_nothing_goes_is_left_for_later)
@@ -122,8 +126,9 @@ static int end_of_answer(void)
 	char bytes[4096];
 	ssize_t n;
 
-	while ((n = recv(peer, bytes, sizeof(bytes), 0)) > 0)
-		continue;
+	do
+		n = recv(peer, bytes, sizeof(bytes), 0);
+	while (n > 0);
 	return n < 0 ? errno : 0;
 }
 
@@ -197,4 +202,60 @@ Test(urlfetch_client, memory_of_a_large_answer_is_not_kept_for_the_next)
 		}
 		cr_expect_leq(client->out_room, 64UL << 10);
 	}
+}
+
+static void ignore(void *context, const struct relay_message *message)
+{
+	(void)context, (void)message;
+}
+
+/* Connects from @port, 0: from any.  Return: the socket; *@port: from where. */
+static int connect_from(uint16_t *port)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+				 .sin_port = htons(*port)};
+	struct sockaddr_in to = {0};
+	socklen_t size = sizeof(to);
+	int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	cr_assert_eq(getsockname(gateway.listener.fd, (struct sockaddr *)&to, &size), 0);
+	cr_assert_eq(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	cr_assert_eq(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	cr_assert_eq(getsockname(fd, (struct sockaddr *)&at, &size), 0);
+	*port = ntohs(at.sin_port);
+	return fd;
+}
+
+Test(urlfetch_client, a_dead_connection_is_not_taken_for_a_later_one_from_its_port)
+{
+	static const uint8_t loopback[] = {127, 0, 0, 1};
+	const struct linger reset = {.l_onoff = 1};
+	struct net_endpoint from = {.addr = net_addr_from_v4(loopback)};
+	struct relay_message message = {.type = RELAY_CLIENT};
+	int wire[2], dead, alive;
+
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, wire), 0);
+	gateway.listener.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	cr_assert_eq(listen(gateway.listener.fd, 10), 0);
+	cr_assert_eq(channel_init(&gateway.channel, wire[0], gateway.listener.fd), 0);
+	gateway.channel.own.addr = from.addr; /* it listens everywhere */
+	gateway.channel.heard = ignore;
+	gateway.clients_max = 10;
+	dead = connect_from(&from.port);
+	setsockopt(dead, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	close(dead);
+	client_accept(&gateway);
+	alive = connect_from(&from.port);
+	message.from = relay_place_of(&from);
+	message.cookie = sock_cookie(alive);
+	cr_assert_eq(relay_send(wire[1], &message, 0), 0);
+	channel_run(&gateway.channel);
+	client_admit(&gateway);
+	client_accept(&gateway);
+	cr_assert_eq(gateway.n_clients, 3UL);
+	/* The newest is first. */
+	cr_expect_eq(gateway.clients->state, CLIENT_READING);
+	cr_expect_eq(gateway.clients->next->state, CLIENT_WAITING);
 }
