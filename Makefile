@@ -164,6 +164,18 @@ $(BUILD)/tests/programs/%: tests/programs/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -D_GNU_SOURCE -Isupervisor $(CFLAGS) -std=c11 -pthread $(filter-out -Wcast-qual,$(WARN)) -o $@ \
 		$(filter %.c %.o,$^) $(if $(filter %.o,$^),-fPIE $(PROJECT_LDFLAGS)) $(LIBS)
+# The same objects with shared libraries, for tests that put a library before them (LD_PRELOAD).
+FOR_PRELOAD := $(addprefix $(BUILD)/tests/shared/,gae-run gae-supervisor)
+test-programs: $(FOR_PRELOAD)
+$(BUILD)/tests/shared/gae-run: $(call obj,launcher/main.c $(LAUNCHER) $(SHARED))
+$(BUILD)/tests/shared/gae-run: LIBS = $(LIBS_YAML) $(LIBS_CAP)
+$(BUILD)/tests/shared/gae-supervisor: $(call obj,supervisor/main.c $(SUPERVISOR) $(filter-out $(READER) $(TOP),$(RECORDS)) \
+	$(filter-out $(COMMANDS),$(ENGINE)) $(SHARED))
+$(BUILD)/tests/shared/gae-supervisor: LIBS = $(LIBS_CARES) $(LIBS_SQLITE) $(LIBS_CAP)
+$(FOR_PRELOAD):
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(PROJECT_CFLAGS) $(LDFLAGS) $(PROJECT_LDFLAGS) -o $@ $^ $(LIBS)
 # It speaks the wire, and so is made of the same code.
 $(BUILD)/tests/programs/fake_supervisor: $(call obj,$(SHARED))
 # It writes the ledger as the supervisor does.

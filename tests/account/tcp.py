@@ -251,8 +251,8 @@ for i in range(10):
     if i % 4 == 3: assert s.connect_ex((host, 1)) == errno.EINPROGRESS
 s = reach(); s.sendall(b"x")
 """, SERVER, server.port)
-    world.expect_sums("port=1", "refused", seconds=3, connects=10 + 1 + 10 + 2, bytes_sent=0)
-    world.expect_sums(f"port={server.port}", "not refused", seconds=3, connects=1, bytes_sent=1)
+    world.expect_sums("port=1", "refused", connects=10 + 1 + 10 + 2, bytes_sent=0)
+    world.expect_sums(f"port={server.port}", "not refused", connects=1, bytes_sent=1)
 
 
 def polled(world):
@@ -270,7 +270,7 @@ for i in range(5):
     s.send(b"x")
 e = socket.socket().connect_ex((host, port)); assert e == errno.EDQUOT, e
 """, SERVER, server.port, policy="gae-policy 1\nallow tcp to any\nsockopt any any pass\nquota connects 5/day\n")
-    world.expect_sums("1", "polled", seconds=3, connects=5, bytes_sent=5, denied=0)
+    world.expect_sums("1", "polled", connects=5, bytes_sent=5, denied=0)
 
 
 def anew(world):
@@ -306,7 +306,7 @@ for i in range(20):
 """, SERVER, server.port)
     until(lambda: server.ended == 40, 10, "the server has read all")
     expect(server.read == 20 * 510 + 20 * 300, server.read)
-    world.expect_sums("1", "fast open", seconds=3, connects=40, bytes_sent=server.read)
+    world.expect_sums("1", "fast open", connects=40, bytes_sent=server.read)
 
 
 def families(world):
@@ -317,9 +317,9 @@ for family, address in ((socket.AF_INET, host), (socket.AF_INET6, "fd09::1"), (s
         s = socket.socket(family); s.connect((address, port)); s.sendall(b"x" * 11); assert s.recv(200); s.close()
 held = socket.socket(socket.AF_INET6); held.connect(("::ffff:" + host, port)); held.sendall(b"x" * 3); held.recv(200)
 """, SERVER, server.port)
-    world.expect_sums(f"address='{SERVER}'", "IPv4, mapped or not", seconds=3, connects=11, bytes_sent=113,
+    world.expect_sums(f"address='{SERVER}'", "IPv4, mapped or not", connects=11, bytes_sent=113,
                       bytes_received=1100)
-    world.expect_sums(f"address='{SERVER6}'", "IPv6", seconds=3, connects=5, bytes_sent=55, bytes_received=500)
+    world.expect_sums(f"address='{SERVER6}'", "IPv6", connects=5, bytes_sent=55, bytes_received=500)
 
 
 def retransmissions(world):

@@ -39,7 +39,6 @@ LEFT_OUT = {
     **dict.fromkeys(("membarrier", "sched_getaffinity", "sched_yield", "sigaltstack"), "a sanitizer's, or the C library's when it is crowded"),
     **dict.fromkeys(("mremap", "munmap"), "the C library's allocator calls them when it likes"),
     **dict.fromkeys(("tgkill", "writev"), "to say why it ends, when it is over"),
-    "linkat": "an app's first offer makes the key, and here the partner's is the first",
 }
 # Made or not, as it comes.
 SOMETIMES = {"madvise", "mprotect", "mremap", "munmap", "sched_yield", "membarrier", "fsync", "uname"}

@@ -5,7 +5,7 @@ import platform
 import signal
 import subprocess
 
-from world import GAE_RUN, TOP, Skip, expect, program, until
+from world import GAE_RUN, PRELOADABLE, Skip, expect, program, until
 
 POLICY = """gae-policy 1
 allow tcp,udp to any
@@ -169,12 +169,7 @@ def forgotten_policy(world):
         f.write(FORGETFUL)
     made = world.native("cc", "-shared", "-fPIC", "-o", library, world.path("forgetful.c"))
     expect(made.returncode == 0, made.stderr)
-    # A front with shared libraries, for what is linked whole takes no other strdup.
-    front = os.path.join(world.path("shared"), "gae-run")
-    made = world.native("make", "-s", "-C", TOP, "STATIC=", f"BUILD={world.path('shared')}", front)
-    expect(made.returncode == 0, made.stdout + made.stderr)
-    os.symlink(os.path.join(os.path.dirname(GAE_RUN), "gae-supervisor"), os.path.join(world.path("shared"), "gae-supervisor"))
-    result = world.native("env", f"LD_PRELOAD={library}", front, "--policy", world.policy(POLICY), "echo", "started")
+    result = world.native("env", f"LD_PRELOAD={library}", PRELOADABLE, "--policy", world.policy(POLICY), "echo", "started")
     expect(result.returncode == 125 and "started" not in result.stdout, f"{result.returncode} {result.stdout}")
     expect("Cannot allocate memory" in result.stderr, result.stderr)
 

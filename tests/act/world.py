@@ -17,6 +17,7 @@ from checks import Failure, Skip, expect, until
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(TOP, os.environ.get("BUILD", "build"))
 GAE_RUN = os.environ.get("GAE_RUN", os.path.join(BUILD, "gae-run"))
+PRELOADABLE = os.path.join(BUILD, "tests/shared/gae-run")  # the same with shared libraries: LD_PRELOAD reaches it
 SILENT = "203.0.113.1"
 
 ALLOW_ALL = """gae-policy 1
@@ -129,6 +130,8 @@ class Witness:
 
 
 class World:
+    gae_run = GAE_RUN
+
     def __enter__(self):
         self.directory = tempfile.mkdtemp(prefix="gae-act-")
         # The fence's own files in the test's place; a call of the supervisor's that no note names ends it.
@@ -180,7 +183,7 @@ class World:
         return subprocess.CompletedProcess(command, process.returncode, out, err)
 
     def start(self, policy, *command, options=(), stderr=subprocess.PIPE, **keywords):
-        process = Fenced([GAE_RUN, "--policy", policy, *options, "--", *command], stdin=subprocess.DEVNULL,
+        process = Fenced([self.gae_run, "--policy", policy, *options, "--", *command], stdin=subprocess.DEVNULL,
                          stdout=subprocess.PIPE, stderr=stderr, start_new_session=True, **keywords)
         self.started.append(process)
         return process

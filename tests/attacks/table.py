@@ -323,6 +323,8 @@ ELSEWHERE = [
             "a name as a message to its name server", "where a name server is allowed, it hears it"),
         "fence: names below a wildcard and no others": (
             "the same under \"dns listed-only\"", "without that word the server hears it"),
+        "fence: names of addresses are not looked up where the policy says so": (
+            "names below in-addr.arpa and ip6.arpa, under reverse-dns deny", "without the word the gateway looks them up"),
         "fence: another process is not served": ("a process outside, and another instance", "the program is served"),
         "fence: the gateway is not the programs to touch": (
             "signal, memory, descriptors of the gateway", "the rows on signals and starving, natively"),
