@@ -118,6 +118,7 @@ static void announce(struct channel *channel, const struct relay_message *messag
 	*(client->older ? &client->older->younger : &channel->oldest) = client;
 	channel->youngest = client;
 	channel->n_announced++;
+	channel->heard_client = true;
 }
 
 void channel_forget(struct channel *channel, uint64_t now_ns)

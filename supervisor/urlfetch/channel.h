@@ -39,6 +39,7 @@ struct channel {
 	struct channel_client *announced[CHANNEL_BUCKETS]; /* by .from */
 	struct channel_client *oldest, *youngest;
 	size_t n_announced;
+	bool heard_client; /* since this was cleared, perhaps while an answer was awaited */
 	/* Called for what the supervisor says by itself: SHUT; and CLIENT, which is kept before. */
 	void (*heard)(void *context, const struct relay_message *message);
 	void *context;

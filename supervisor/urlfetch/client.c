@@ -463,6 +463,7 @@ static bool is_connected(const struct client *client)
 
 void client_admit(struct gateway *gateway)
 {
+	gateway->channel.heard_client = false;
 	for (struct client *client = gateway->clients; client; client = client->next) {
 		if (client->state != CLIENT_WAITING || !is_connected(client) ||
 		    !channel_take(&gateway->channel, &client->from))

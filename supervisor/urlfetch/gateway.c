@@ -315,6 +315,9 @@ void gateway_run(struct gateway *gateway)
 		    gateway->n_clients < gateway->clients_max && now >= gateway->accept_at_ns;
 		int n;
 
+		/* The wire is empty then, and says nothing of them any more. */
+		if (gateway->channel.heard_client)
+			client_admit(gateway);
 		gateway_watch(gateway, &gateway->listener, room ? EPOLLIN : 0);
 		n = await(gateway, events, sleep_ms(gateway, first, now));
 		gateway->spins = n > 0 && gateway->n_clients == 1;

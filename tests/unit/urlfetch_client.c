@@ -8,6 +8,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -228,29 +229,76 @@ static int connect_from(uint16_t *port)
 	return fd;
 }
 
-Test(urlfetch_client, a_dead_connection_is_not_taken_for_a_later_one_from_its_port)
+/* Return: the supervisor's end of the wire. */
+static int listen_and_ask(void)
 {
 	static const uint8_t loopback[] = {127, 0, 0, 1};
-	const struct linger reset = {.l_onoff = 1};
-	struct net_endpoint from = {.addr = net_addr_from_v4(loopback)};
-	struct relay_message message = {.type = RELAY_CLIENT};
-	int wire[2], dead, alive;
+	int wire[2];
 
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, wire), 0);
 	gateway.listener.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	cr_assert_eq(listen(gateway.listener.fd, 10), 0);
 	cr_assert_eq(channel_init(&gateway.channel, wire[0], gateway.listener.fd), 0);
-	gateway.channel.own.addr = from.addr; /* it listens everywhere */
+	gateway.channel.own.addr = net_addr_from_v4(loopback); /* it listens everywhere */
 	gateway.channel.heard = ignore;
 	gateway.clients_max = 10;
-	dead = connect_from(&from.port);
+	return wire[1];
+}
+
+static void announce(int supervisor, uint16_t port, int socket)
+{
+	const struct net_endpoint from = {gateway.channel.own.addr, port};
+	struct relay_message message = {
+	    .type = RELAY_CLIENT, .from = relay_place_of(&from), .cookie = sock_cookie(socket)};
+
+	cr_assert_eq(relay_send(supervisor, &message, 0), 0);
+}
+
+static void *run_gateway(void *unused)
+{
+	gateway_run(&gateway);
+	return unused;
+}
+
+Test(urlfetch_client, who_is_announced_while_an_answer_is_awaited_is_served)
+{
+	static const char request[] = "OPTIONS http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n";
+	const struct timeval patience = {.tv_usec =
+					     700000}; /* the client is closed after a second */
+	struct relay_message message = {.type = RELAY_ANSWER, .number = 1};
+	uint16_t port = 0;
+	int supervisor, socket;
+	char answer[1000];
+	pthread_t thread;
+
+	gateway = (struct gateway){0};
+	supervisor = listen_and_ask();
+	cr_assert_eq(gateway_init(&gateway, gateway.listener.fd, gateway.channel.fd), 0);
+	socket = connect_from(&port);
+	cr_assert_eq(send(socket, request, sizeof(request) - 1, 0), (ssize_t)sizeof(request) - 1);
+	client_accept(&gateway);
+	announce(supervisor, port, socket);
+	cr_assert_eq(relay_send(supervisor, &message, 0), 0);
+	cr_assert_eq(channel_ask_name(&gateway.channel, "a.test", &message), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, run_gateway, NULL), 0);
+	setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	cr_expect_gt(recv(socket, answer, sizeof(answer), 0), 0);
+	close(supervisor);
+	pthread_join(thread, NULL);
+}
+
+Test(urlfetch_client, a_dead_connection_is_not_taken_for_a_later_one_from_its_port)
+{
+	const struct linger reset = {.l_onoff = 1};
+	int supervisor = listen_and_ask(), dead, alive;
+	uint16_t port = 0;
+
+	dead = connect_from(&port);
 	setsockopt(dead, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	close(dead);
 	client_accept(&gateway);
-	alive = connect_from(&from.port);
-	message.from = relay_place_of(&from);
-	message.cookie = sock_cookie(alive);
-	cr_assert_eq(relay_send(wire[1], &message, 0), 0);
+	alive = connect_from(&port);
+	announce(supervisor, port, alive);
 	channel_run(&gateway.channel);
 	client_admit(&gateway);
 	client_accept(&gateway);
