@@ -217,9 +217,11 @@ import os, sys, socket, time
 port = int(os.environ["http_proxy"].rpartition(":")[2])
 socket.create_connection(("127.0.0.1", port), 5).close()
 print(port, flush=True); sys.stdin.readline()
-for i in range(200):
-    try: socket.create_connection(("127.0.0.1", port), 5).close(); time.sleep(0.02)
+for i in range(500):
+    try: socket.create_connection(("127.0.0.1", port), 5).close()
+    except ConnectionError: pass  # nobody has told the supervisor yet
     except OSError as e: print(type(e).__name__, flush=True); break
+    time.sleep(0.02)
 """)
     expect(process.stdout.readline().strip().isdigit(), "its port is closed from the first")
     pids = [pid for pid in descendants(process.pid) if name_of(pid) == "gae-urlfetch"]
