@@ -231,15 +231,15 @@ static inline pid_t attack_gateway(void)
 
 	while (all && !found && (entry = readdir(all))) {
 		char path[300], name[32] = "";
-		FILE *file;
+		FILE *comm;
 
 		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
-		file = atoi(entry->d_name) > 0 ? fopen(path, "re") : NULL;
-		if (file && fgets(name, sizeof(name), file) && !strcmp(name, "gae-urlfetch\n") &&
+		comm = atoi(entry->d_name) > 0 ? fopen(path, "re") : NULL;
+		if (comm && fgets(name, sizeof(name), comm) && !strcmp(name, "gae-urlfetch\n") &&
 		    attack_state(atoi(entry->d_name), &parent) && parent == getppid())
 			found = atoi(entry->d_name);
-		if (file)
-			fclose(file);
+		if (comm)
+			fclose(comm);
 	}
 	if (all)
 		closedir(all);
