@@ -156,6 +156,8 @@ Test(urlfetch_client, an_answer_that_ends_with_its_connection_ends_well_only_whe
 			client_done(client);
 		client_flush(client);
 		cr_expect_eq(end_of_answer(), rows[i].end, "%zu", i);
+		if (gateway.clients)
+			client_free(client);
 	}
 }
 
