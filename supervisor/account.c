@@ -11,6 +11,7 @@
 struct account *account_new(const struct account_config *config)
 {
 	struct account *account = calloc(1, sizeof(*account));
+	pthread_mutexattr_t spins; /* for a moment: the other side holds it for less than sleeping takes */
 
 	if (!account)
 		return NULL;
@@ -27,7 +28,10 @@ struct account *account_new(const struct account_config *config)
 	for (int kind = QUOTA_SENDS; kind < QUOTA_KINDS; kind++)
 		account->bytes_limited |= quotas_limited(account->quotas, (enum quota_kind)kind);
 	flows_init(&account->flows);
-	pthread_mutex_init(&account->lock, NULL);
+	pthread_mutexattr_init(&spins);
+	pthread_mutexattr_settype(&spins, PTHREAD_MUTEX_ADAPTIVE_NP);
+	pthread_mutex_init(&account->lock, &spins);
+	pthread_mutexattr_destroy(&spins);
 	return account;
 }
 
@@ -243,18 +247,43 @@ static bool anything_left(struct account *account, enum quota_kind *spent)
 	return *spent == QUOTA_KINDS;
 }
 
-enum account_answer account_may_connect(struct account *account,
-					const struct account_caller *caller, enum quota_kind *spent)
+static enum account_answer may_connect(struct account *account, const struct account_caller *caller,
+				       enum quota_kind *spent)
 {
 	struct account_socket *socket;
 	enum account_answer answer;
 
-	pthread_mutex_lock(&account->lock);
-	answer = anything_left(account, spent)
-		     ? account_reach(account, caller, TRANSPORT_TCP, &socket, spent)
-		     : ACCOUNT_SPENT;
+	if (!anything_left(account, spent))
+		return ACCOUNT_SPENT;
+	answer = account_reach(account, caller, TRANSPORT_TCP, &socket, spent);
 	if (answer == ACCOUNT_FINE && !take(account, QUOTA_CONNECTS, 1, spent))
-		answer = ACCOUNT_SPENT;
+		return ACCOUNT_SPENT;
+	return answer;
+}
+
+enum account_answer account_may_connect(struct account *account,
+					const struct account_caller *caller, enum quota_kind *spent)
+{
+	enum account_answer answer;
+
+	pthread_mutex_lock(&account->lock);
+	answer = may_connect(account, caller, spent);
+	pthread_mutex_unlock(&account->lock);
+	return answer;
+}
+
+enum account_answer account_may_begin(struct account *account, const struct account_caller *caller,
+				      enum quota_kind *spent)
+{
+	enum account_answer answer = ACCOUNT_BEGUN;
+	struct account_socket *socket;
+
+	pthread_mutex_lock(&account->lock);
+	socket = account_find(account, caller->cookie);
+	if (!socket || !socket->has_tuple)
+		answer = may_connect(account, caller, spent);
+	else if (!socket->closed)
+		account_use(socket, caller, clock_now_ns());
 	pthread_mutex_unlock(&account->lock);
 	return answer;
 }
@@ -388,20 +417,6 @@ void account_failed(struct account *account, const struct account_caller *caller
 		account_not_connected(account);
 	else
 		account_connected(account, caller, to, NULL, true);
-}
-
-bool account_is_begun(struct account *account, const struct account_caller *caller)
-{
-	struct account_socket *socket;
-	bool begun;
-
-	pthread_mutex_lock(&account->lock);
-	socket = account_find(account, caller->cookie);
-	begun = socket && socket->has_tuple;
-	if (begun && !socket->closed)
-		account_use(socket, caller, clock_now_ns());
-	pthread_mutex_unlock(&account->lock);
-	return begun;
 }
 
 void account_placed(struct account *account, uint64_t cookie, const struct sock_tuple *tuple)

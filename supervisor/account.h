@@ -65,7 +65,8 @@ enum account_answer {
 	ACCOUNT_SPENT,  /* a quota is used up: EDQUOT */
 	ACCOUNT_CLOSED, /* the socket was reclaimed, or shut by a quota: EPIPE */
 	ACCOUNT_HANDED, /* the socket was handed over, and this is what was left in its place: EPIPE */
-	ACCOUNT_FULL, /* no room for one more socket: ENOBUFS */
+	ACCOUNT_FULL,  /* no room for one more socket: ENOBUFS */
+	ACCOUNT_BEGUN, /* account_may_begin() alone */
 };
 
 /** account_new() - Return: NULL when out of memory. */
@@ -79,6 +80,12 @@ bool account_knows(struct account *account, uint64_t cookie, int *domain, int *t
 enum account_answer account_may_connect(struct account *account,
 					const struct account_caller *caller,
 					enum quota_kind *spent);
+/**
+ * account_may_begin() - the same, but ACCOUNT_BEGUN where one was begun on @caller's socket, as far as is
+ * known here: asking how it fares takes nothing, and is a use of it.
+ */
+enum account_answer account_may_begin(struct account *account, const struct account_caller *caller,
+				      enum quota_kind *spent);
 /** account_may_bind() - the same for bind(2), TCP and UDP. */
 enum account_answer account_may_bind(struct account *account, const struct account_caller *caller,
 				     enum transport transport, enum quota_kind *spent);
@@ -104,12 +111,6 @@ void account_not_connected(struct account *account);
 /** account_failed() - connect(2) failed: how one fared that was begun before, or else this one, at once. */
 void account_failed(struct account *account, const struct account_caller *caller,
 		    const struct net_endpoint *to);
-
-/**
- * account_is_begun() - was a connection begun on @caller's socket, as far as is known here?  Asking how
- * it fares is a use of it.
- */
-bool account_is_begun(struct account *account, const struct account_caller *caller);
 
 /** account_aimed() - a UDP socket was connected; @to NULL: to nothing.  Counts with the first datagram. */
 void account_aimed(struct account *account, const struct account_caller *caller,

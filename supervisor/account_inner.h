@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* What account.c and account_keep.c share; nobody else includes this. */
+/* What the files of the account share; nobody else includes this. */
 
 struct account_socket {
 	struct account_socket *next; /* in its bucket */

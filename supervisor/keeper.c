@@ -96,16 +96,13 @@ static void hear_end(void *context, const struct sock_end *end)
 {
 	struct keeper *keeper = context;
 	struct account *account = keeper->sup->account;
-	bool ours = account_has(account, end->cookie);
+	bool asks = end->is_tcp && end->tcp.bytes_received > 0 && end->unread == 0;
 	int left = 0;
 
-	if (!ours && !(end->is_tcp && account_accepts(account, end->tuple.local.port)))
-		return;
-	if (end->is_tcp && end->tcp.bytes_received > 0 && end->unread == 0)
+	if (asks &&
+	    (account_has(account, end->cookie) || account_accepts(account, end->tuple.local.port)))
 		left = sock_diag_state(keeper->questions, &end->tuple);
-	if (ours)
-		account_ended(account, end, sock_end_fin(end, left));
-	else
+	if (!account_ended(account, end, sock_end_fin(end, left)) && end->is_tcp)
 		account_accepted(account, end, sock_end_fin(end, left));
 }
 

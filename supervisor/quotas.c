@@ -272,6 +272,8 @@ void quotas_add(struct quotas *quotas, enum quota_kind kind, uint64_t n)
 {
 	uint64_t now[2];
 
+	if (n == 0) /* the words are shared with other processors, and other instances */
+		return;
 	read_clock(quotas, now);
 	for (int i = 0; i < 2; i++)
 		add(&quotas->counters->words[kind][i], &windows[i], now[i], n, QUOTA_UNLIMITED);

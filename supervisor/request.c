@@ -204,6 +204,7 @@ long request_count(struct request *req, enum account_answer answer, const enum q
 		return request_deny(req, EPIPE, req->sup->plan->descriptors.loc,
 				    "the socket was handed over");
 	case ACCOUNT_FULL:
+	case ACCOUNT_BEGUN:
 		break;
 	}
 	return request_deny(req, ENOBUFS, builtin, "too many sockets to account for");

@@ -111,14 +111,6 @@ static bool is_closed(const struct request *req)
 	       state == TCP_CLOSE;
 }
 
-/* Then connect(2) begins nothing: it tells how the connection fares, and needs no quota. */
-static bool is_begun(const struct request *req)
-{
-	struct account_caller caller = request_caller(req);
-
-	return account_is_begun(req->sup->account, &caller) && !is_closed(req);
-}
-
 /*
  * Goes on with a connection that act() has begun.  Where another thread has disconnected the socket
  * (AF_UNSPEC, shutdown(2)), connect(2) would begin a new one, which nobody has counted: one under way
@@ -145,12 +137,16 @@ static int act_tcp(struct request *req)
 	struct account_caller caller = request_caller(req);
 	const struct net_endpoint *to = &req->dest.endpoint;
 	enum quota_kind spent = QUOTA_KINDS;
+	enum account_answer answer = account_may_begin(account, &caller, &spent);
 	struct sock_tuple tuple;
 	int rc, begun;
 
-	if (is_begun(req))
+	/* Then connect(2) begins nothing: it tells how the connection fares, and needs no quota. */
+	if (answer == ACCOUNT_BEGUN && !is_closed(req))
 		return act_again(req);
-	rc = (int)request_count(req, account_may_connect(account, &caller, &spent), &spent);
+	if (answer == ACCOUNT_BEGUN)
+		answer = account_may_connect(account, &caller, &spent);
+	rc = (int)request_count(req, answer, &spent);
 	if (rc < 0)
 		return rc;
 	rc = act(req, &begun);

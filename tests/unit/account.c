@@ -76,8 +76,9 @@ static enum account_answer connect_from(uint64_t cookie, uint16_t port, bool cer
 static bool is_begun(uint64_t cookie)
 {
 	struct account_caller caller = caller_of(cookie);
+	enum quota_kind spent;
 
-	return account_is_begun(account, &caller);
+	return account_may_begin(account, &caller, &spent) == ACCOUNT_BEGUN;
 }
 
 static enum account_answer send_to(uint64_t cookie, const struct net_endpoint *to, size_t size)
@@ -172,6 +173,7 @@ Test(account, asked_how_a_connect_fares_it_counts_once)
 	connect_from(1, 1001, true);
 	cr_expect_eq(total().connects, 3);
 	cr_expect_eq(connect_from(2, 1002, true), ACCOUNT_SPENT);
+	cr_expect(is_begun(1), "asking takes nothing, so it is answered when nothing is left");
 }
 
 Test(account, a_failed_connect_is_told_once)
