@@ -141,9 +141,12 @@ bool request_is_blocking(const struct request *req)
 enum name_answer request_ask_names(void *context, const uint32_t *list, size_t n,
 				   const struct net_addr *addr, uint32_t *which)
 {
-	enum names_answer answer = names_ask(context, list, n, addr, which);
+	static const enum name_answer said[] = {[NAMES_NO] = NAME_NO,
+						[NAMES_YES] = NAME_YES,
+						[NAMES_UNKNOWN] = NAME_UNKNOWN,
+						[NAMES_FAILED] = NAME_FAILED};
 
-	return answer == NAMES_YES ? NAME_YES : answer == NAMES_NO ? NAME_NO : NAME_UNKNOWN;
+	return said[names_ask(context, list, n, addr, which)];
 }
 
 static void want_name(void *context, uint32_t name)

@@ -212,23 +212,44 @@ static struct verdict decide(const struct supervisor *sup, enum transport transp
 	return decide_destination(sup->plan, transport, to, sup->names ? &view : NULL);
 }
 
-/* Whether the program itself could ask a name server of the system's. */
-static bool may_ask_dns(struct urlfetch *urlfetch)
+/*
+ * May the program itself ask a name server of the system's?  Kept, but what depends on names of the policy.
+ * @name: NEEDS_NAME: which must be looked up
+ */
+static enum verdict_kind may_ask_dns(struct urlfetch *urlfetch, uint32_t *name)
 {
 	struct net_endpoint server = {.port = 53};
 	struct net_addr servers[RESOLVERS_MAX];
+	enum verdict_kind kind = VERDICT_DENY;
+	bool unsure = false;
 	size_t n;
 
 	if (urlfetch->asked_dns)
-		return urlfetch->may_ask_dns;
+		return urlfetch->may_ask_dns ? VERDICT_ALLOW : VERDICT_DENY;
 	n = names_system_resolvers(NULL, servers, RESOLVERS_MAX);
-	for (size_t i = 0; i < n && !urlfetch->may_ask_dns; i++) {
+	for (size_t i = 0; i < n && kind != VERDICT_ALLOW; i++) {
+		struct verdict verdict;
+
 		server.addr = servers[i];
-		urlfetch->may_ask_dns =
-		    decide(urlfetch->sup, TRANSPORT_UDP, &server).kind == VERDICT_ALLOW;
+		verdict = decide(urlfetch->sup, TRANSPORT_UDP, &server);
+		unsure |= verdict.unsure || verdict.kind == VERDICT_NEEDS_NAME;
+		if (verdict.kind == VERDICT_DENY)
+			continue;
+		kind = verdict.kind;
+		*name = verdict.name;
 	}
-	urlfetch->asked_dns = true;
-	return urlfetch->may_ask_dns;
+	urlfetch->may_ask_dns = kind == VERDICT_ALLOW;
+	urlfetch->asked_dns = !unsure;
+	return kind;
+}
+
+static void wait_for_name(struct urlfetch *urlfetch, struct relay_message *message, uint32_t name,
+			  const char *text)
+{
+	names_start(urlfetch->sup->names, name);
+	message->a = RELAY_WAIT;
+	snprintf(message->text, sizeof(message->text), "the policy's name %.*s cannot be looked up",
+		 NAMES_TEXT_MAX, text);
 }
 
 static void trace_refusal(const struct urlfetch *urlfetch, const char *what, const char *why)
@@ -263,6 +284,7 @@ static void answer_name(struct urlfetch *urlfetch, struct relay_message *message
 	struct supervisor *sup = urlfetch->sup;
 	bool listed_only = sup->plan->dns.word == DNS_WORD_LISTED_ONLY;
 	char host[RELAY_TEXT_MAX];
+	enum verdict_kind may;
 	uint32_t name;
 
 	snprintf(host, sizeof(host), "%s", message->text);
@@ -274,15 +296,18 @@ static void answer_name(struct urlfetch *urlfetch, struct relay_message *message
 		return;
 	}
 	if (sup->names && names_observe(sup->names, host, &name) == NAMES_STALE) {
-		names_start(sup->names, name);
-		message->a = RELAY_WAIT;
-		snprintf(message->text, sizeof(message->text),
-			 "the policy's name %.*s cannot be looked up", NAMES_TEXT_MAX, host);
+		wait_for_name(urlfetch, message, name, host);
 		return;
 	}
-	if ((sup->names && names_lists(sup->names, host)) ||
-	    (!listed_only && may_ask_dns(urlfetch)))
+	if (sup->names && names_lists(sup->names, host))
 		return;
+	may = listed_only ? VERDICT_DENY : may_ask_dns(urlfetch, &name);
+	if (may == VERDICT_ALLOW)
+		return;
+	if (may == VERDICT_NEEDS_NAME && sup->names) {
+		wait_for_name(urlfetch, message, name, sup->plan->names[name]);
+		return;
+	}
 	message->a = EACCES;
 	snprintf(message->text, sizeof(message->text),
 		 "refused by the policy: the name is in no rule%s",
@@ -386,11 +411,7 @@ static void answer_address(struct urlfetch *urlfetch, struct relay_message *mess
 	net_addr_resolve_any(&to.addr);
 	verdict = decide(sup, TRANSPORT_TCP, &to);
 	if (verdict.kind == VERDICT_NEEDS_NAME && sup->names) {
-		message->a = RELAY_WAIT;
-		snprintf(message->text, sizeof(message->text),
-			 "the policy's name %s cannot be looked up",
-			 sup->plan->names[verdict.name]);
-		names_start(sup->names, verdict.name);
+		wait_for_name(urlfetch, message, verdict.name, sup->plan->names[verdict.name]);
 		return;
 	}
 	account_decided(sup->account, verdict.kind == VERDICT_ALLOW);

@@ -317,6 +317,29 @@ static uint32_t find_member(const struct names *names, const uint32_t *list, siz
 	return NAMES_NONE;
 }
 
+/* What is to be said of an address that none of the names is known to have. */
+static enum names_answer ask_others(const struct names *names, const uint32_t *list, size_t n,
+				    const struct net_addr *addr, int64_t now, uint32_t *which)
+{
+	unsigned int family = addr->family == AF_INET ? NAMES_V4 : NAMES_V6;
+	uint32_t empty = NAMES_NONE, unclear = NAMES_NONE;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct names_certainty *certain = &names->certain[list[i]];
+
+		if (now >= certain->until_ms)
+			*which = list[i];
+		else if (certain->unclear & family)
+			unclear = list[i];
+		else if (certain->failed)
+			empty = list[i];
+	}
+	if (*which != NAMES_NONE)
+		return NAMES_UNKNOWN;
+	*which = unclear != NAMES_NONE ? unclear : empty;
+	return unclear != NAMES_NONE ? NAMES_FAILED : NAMES_NO;
+}
+
 enum names_answer names_ask(struct names *names, const uint32_t *list, size_t n,
 			    const struct net_addr *addr, uint32_t *which)
 {
@@ -325,23 +348,8 @@ enum names_answer names_ask(struct names *names, const uint32_t *list, size_t n,
 
 	pthread_mutex_lock(&names->lock);
 	*which = find_member(names, list, n, addr, now);
-	if (*which == NAMES_NONE) {
-		uint32_t failed = NAMES_NONE;
-
-		answer = NAMES_NO;
-		for (size_t i = 0; i < n; i++) {
-			const struct names_certainty *certain = &names->certain[list[i]];
-
-			if (now >= certain->until_ms)
-				*which = list[i];
-			else if (certain->failed)
-				failed = list[i];
-		}
-		if (*which != NAMES_NONE)
-			answer = NAMES_UNKNOWN;
-		else
-			*which = failed;
-	}
+	if (*which == NAMES_NONE)
+		answer = ask_others(names, list, n, addr, now, which);
 	pthread_mutex_unlock(&names->lock);
 	return answer;
 }
@@ -417,7 +425,7 @@ static uint32_t add_observed(struct names *names, const char *text, int64_t now,
 	if (*crowded)
 		return NAMES_NONE;
 	names->entries[name].text = strdup(text);
-	names->certain[name] = (struct names_certainty){0, false};
+	names->certain[name] = (struct names_certainty){.until_ms = 0};
 	if (names->entries[name].text && keep_above(&names->entries[name], above, n)) {
 		text_add(names, name);
 		return name;

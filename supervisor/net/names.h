@@ -25,7 +25,7 @@ struct names;
 #define NAMES_NONE UINT32_MAX
 #define NAMES_TEXT_MAX 256
 
-enum names_answer { NAMES_NO, NAMES_YES, NAMES_UNKNOWN };
+enum names_answer { NAMES_NO, NAMES_YES, NAMES_UNKNOWN, NAMES_FAILED };
 
 struct names_config {
 	const char *const *names; /* kept, not copied; lower case, "host.example" or "*.example" */
@@ -57,11 +57,11 @@ void names_free(struct names *names);
  * names_ask() - does @addr belong to one of these names?  (Any thread.)
  * @list: numbers of @n names of the policy, ascending
  * @which: NAMES_YES: the name; NAMES_UNKNOWN: the last one that must be looked up;
- *         NAMES_NO: one whose look-up has failed, or NAMES_NONE
+ *         NAMES_FAILED: one that nobody knows enough of; NAMES_NO: one that has no address, or NAMES_NONE
  * Return: NAMES_YES/NO from look-ups that are fresh (a YES also within the grace
- * period, and while a connection lives); NAMES_NO also while a failed look-up is
- * remembered; NAMES_UNKNOWN when look-ups are needed: call names_start() and ask
- * again after done().
+ * period, and while a connection lives); NAMES_UNKNOWN when look-ups are needed: call
+ * names_start() and ask again after done(); NAMES_FAILED while it is remembered that no
+ * name server said whether one of them has an address of this family.
  */
 enum names_answer names_ask(struct names *names, const uint32_t *list, size_t n,
 			    const struct net_addr *addr, uint32_t *which);
@@ -92,7 +92,7 @@ bool names_lists(struct names *names, const char *text);
 /** names_has() - does @addr belong to @name, observed or of the policy, for all that is known?  (Any thread.) */
 bool names_has(struct names *names, uint32_t name, const struct net_addr *addr);
 
-/** names_error() - why the last look-up failed, "" if it did not (static text, or lives as long as @names).  (Any thread.) */
+/** names_error() - why the last look-up failed, or half of it, "" if it did not (static text, or lives as long as @names).  (Any thread.) */
 const char *names_error(struct names *names, uint32_t name);
 
 /**

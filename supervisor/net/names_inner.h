@@ -54,7 +54,7 @@ struct names_entry {
 	bool report;             /* its end is to be reported */
 	uint32_t next_report;
 	bool ok;             /* one query of this look-up gave addresses */
-	bool uncertain;      /* one query of this look-up gave neither addresses nor a clear no */
+	unsigned int unclear; /* families of which it gave neither addresses nor a clear no, so far */
 	bool used;           /* asked for, or connected to, since the last look-up */
 	bool late;           /* it failed for its time */
 	int status;          /* why it failed, of c-ares */
@@ -64,10 +64,14 @@ struct names_entry {
 	uint64_t asked;      /* larger: asked for later by the program */
 };
 
+/* A set: of one name's addresses each kind is asked for by itself. */
+enum names_family { NAMES_NO_FAMILY = 0, NAMES_V4 = 1, NAMES_V6 = 2 };
+
 /* Until when a no is certain; apart, for a decision goes through many of them. */
 struct names_certainty {
 	int64_t until_ms;
-	bool failed;
+	bool failed;                /* it has no address, for all that is known */
+	enum names_family unclear; /* set: nobody knows these */
 };
 
 struct names_queue {

@@ -27,6 +27,7 @@
 struct query {
 	struct names *names;
 	uint32_t name, round, generation;
+	int family;
 };
 
 /* --- answers --- */
@@ -111,26 +112,26 @@ static void end_lookup(struct names *names, uint32_t name, int64_t now)
 
 	leave_pending(names, name);
 	entry->state = NAME_IDLE;
-	entry->late = !entry->ok && entry->queries > 0;
+	entry->late = entry->queries > 0;
 	/* Half an answer says no for a short while only. */
-	if (entry->ok && !((entry->uncertain || entry->queries > 0) && retry < entry->until_ms))
+	if (entry->ok && !(entry->unclear && retry < entry->until_ms))
 		until = entry->until_ms;
-	names->certain[name] = (struct names_certainty){until, !entry->ok};
+	names->certain[name] = (struct names_certainty){until, !entry->ok, entry->unclear};
 	names_settle(names, entry);
 	plan_renewal(names, entry, now, until);
 	entry->used = false;
 	names_report(names, name);
 }
 
-static void query_ended(struct names_entry *entry, int status, bool has_addresses)
+static void query_ended(struct names_entry *entry, int family, int status, bool has_addresses)
 {
 	entry->queries--;
+	if (has_addresses || status == ARES_ENODATA || status == ARES_ENOTFOUND)
+		entry->unclear &= ~(family == AF_INET ? NAMES_V4 : NAMES_V6);
 	if (has_addresses) {
 		entry->ok = true;
 		return;
 	}
-	if (status != ARES_ENODATA && status != ARES_ENOTFOUND)
-		entry->uncertain = true;
 	/* "No such data" of one kind says less than whatever the other kind met. */
 	if (entry->status == ARES_SUCCESS || entry->status == ARES_ENODATA)
 		entry->status = status == ARES_SUCCESS ? ARES_ENODATA : status;
@@ -152,7 +153,7 @@ static void query_done(void *argument, int status, int timeouts, struct ares_add
 			keep_answer(names, query->name, answer, now);
 		if (entry->state == NAME_PENDING && entry->generation == query->generation &&
 		    entry->round == query->round) {
-			query_ended(entry, status, has_addresses);
+			query_ended(entry, query->family, status, has_addresses);
 			if (entry->queries == 0)
 				end_lookup(names, query->name, now);
 		}
@@ -169,7 +170,7 @@ const char *names_error(struct names *names, uint32_t name)
 	const char *text = "";
 
 	pthread_mutex_lock(&names->lock);
-	if (names->certain[name].failed)
+	if (names->certain[name].failed || names->certain[name].unclear)
 		text = entry->late ? names->late_text : ares_strerror(entry->status);
 	pthread_mutex_unlock(&names->lock);
 	return text;
@@ -250,13 +251,13 @@ static void query_start(struct names *names, const struct start *start, int fami
 	struct names_entry *entry = &names->entries[start->name];
 
 	if (status == ARES_SUCCESS && query) {
-		*query = (struct query){names, start->name, start->round, start->generation};
+		*query = (struct query){names, start->name, start->round, start->generation, family};
 		ares_getaddrinfo(names->channel, start->text, NULL, &hints, query_done, query);
 		return;
 	}
 	free(query);
 	pthread_mutex_lock(&names->lock);
-	query_ended(entry, status == ARES_SUCCESS ? ARES_ENOMEM : status, false);
+	query_ended(entry, family, status == ARES_SUCCESS ? ARES_ENOMEM : status, false);
 	if (entry->queries == 0)
 		end_lookup(names, start->name, clock_now_ms());
 	pthread_mutex_unlock(&names->lock);
@@ -273,7 +274,8 @@ static bool take_next(struct names *names, struct start *start)
 		entry = &names->entries[start->name];
 		entry->state = NAME_PENDING;
 		entry->queries = 2;
-		entry->ok = entry->uncertain = false;
+		entry->ok = false;
+		entry->unclear = NAMES_V4 | NAMES_V6;
 		entry->status = ARES_SUCCESS;
 		entry->until_ms = INT64_MAX;
 		entry->deadline_ms = clock_now_ms() + names->config.timeout_ms;

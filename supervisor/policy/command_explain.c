@@ -35,6 +35,8 @@ static enum name_answer ask(void *context, const uint32_t *list, size_t n,
 		return NAME_YES;
 	case NAMES_NO:
 		return NAME_NO;
+	case NAMES_FAILED:
+		return NAME_FAILED;
 	case NAMES_UNKNOWN:
 		break;
 	}

@@ -7,7 +7,7 @@
 struct match {
 	enum name_answer answer;
 	uint32_t label, name;
-	uint32_t failed; /* a name that could not be looked up, or UINT32_MAX */
+	uint32_t failed; /* NAME_FAILED: a name that nobody knows; NAME_NO: one without address, or UINT32_MAX */
 };
 
 static bool ports_contain(const struct rule *rule, uint16_t port)
@@ -44,7 +44,7 @@ static struct match match_names(const struct plan_set *set, const struct net_add
 		return match;
 	}
 	match.answer = names->ask(names->context, set->names, set->n_names, addr, &which);
-	if (match.answer == NAME_NO)
+	if (match.answer == NAME_NO || match.answer == NAME_FAILED)
 		match.failed = which;
 	else
 		match.name = which;
@@ -53,15 +53,14 @@ static struct match match_names(const struct plan_set *set, const struct net_add
 
 static void merge(struct match *match, const struct match *other)
 {
-	uint32_t failed = match->failed;
+	uint32_t failed = match->failed != UINT32_MAX ? match->failed : other->failed;
 
-	if (other->answer == NAME_YES ||
-	    (other->answer == NAME_UNKNOWN && match->answer == NAME_NO))
+	/* The name that failed goes before one that is known to have no address. */
+	if (other->answer == NAME_FAILED && match->answer == NAME_NO)
+		failed = other->failed;
+	if (other->answer > match->answer)
 		*match = *other;
-	else if (match->failed == UINT32_MAX)
-		match->failed = other->failed;
-	if (failed != UINT32_MAX)
-		match->failed = failed;
+	match->failed = failed;
 }
 
 /* Depth and number of included sets are bounded by the parser. */
@@ -99,6 +98,7 @@ static struct verdict rule_verdict(const struct rule *rule, const struct match *
 	else
 		verdict.kind = VERDICT_DENY;
 	verdict.error = verdict.kind == VERDICT_DENY ? rule->error : 0;
+	verdict.unsure = match->answer == NAME_FAILED;
 	return verdict;
 }
 
@@ -138,12 +138,15 @@ static struct verdict decide_one(const struct plan *plan, enum transport transpo
 			continue;
 		if (!rule->any)
 			match = match_set(rule->to, addr, names);
-		if (failed == UINT32_MAX)
+		/* What it is refused for goes before what else failed. */
+		if (failed == UINT32_MAX || (match.answer == NAME_FAILED && rule->action != RULE_ALLOW))
 			failed = match.failed;
-		if (match.answer == NAME_NO)
+		/* Nobody knows: that opens nothing, and keeps closed what it may close. */
+		if (match.answer == NAME_NO ||
+		    (match.answer == NAME_FAILED && rule->action == RULE_ALLOW))
 			continue;
 		verdict = rule_verdict(rule, &match);
-		if (match.answer == NAME_YES) {
+		if (match.answer != NAME_UNKNOWN) {
 			decided = verdict;
 			break;
 		}

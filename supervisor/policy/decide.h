@@ -9,14 +9,15 @@
  * of the names in rules.  Everything that carries a destination, by whatever
  * call, is decided here and nowhere else.
  */
-enum name_answer { NAME_NO, NAME_YES, NAME_UNKNOWN };
+enum name_answer { NAME_NO, NAME_FAILED, NAME_UNKNOWN, NAME_YES }; /* of several the last says it */
 
 /* What the caller knows of names. */
 struct name_view {
 	/*
 	 * Does @addr belong to one of the @n names of the plan in @list (ascending)?
 	 * @which: NAME_YES: to which; NAME_UNKNOWN: which must be looked up, the last of them;
-	 *         NAME_NO: one whose look-up failed, or UINT32_MAX
+	 *         NAME_FAILED: one of which no name server says whether it has @addr;
+	 *         NAME_NO: one without any address, or UINT32_MAX
 	 */
 	enum name_answer (*ask)(void *context, const uint32_t *list, size_t n,
 				const struct net_addr *addr, uint32_t *which);
@@ -32,6 +33,7 @@ struct verdict {
 	uint32_t label; /* index into plan.labels of the prefix that matched, or PREFIX_NO_LABEL */
 	uint32_t
 	    name; /* index of the name that matched, or (NEEDS_NAME) must be looked up; or UINT32_MAX */
+	bool unsure; /* VERDICT_DENY: nobody knows whether .failed has the address, and a deny rule lists it */
 	bool embedded;   /* decided by the IPv4 address inside a transition address */
 	uint32_t failed; /* VERDICT_DENY: a name that could not be looked up, or UINT32_MAX */
 };
@@ -43,7 +45,7 @@ struct verdict {
  * @names: NULL: every name is NAME_UNKNOWN
  * A rule whose name is NAME_UNKNOWN leaves open what it would say: the answer is
  * NEEDS_NAME, unless what decides behind it says the same (an allow list before
- * `allow any` needs no look-up).
+ * `allow any` needs no look-up).  One that is NAME_FAILED does not allow, but denies.
  */
 struct verdict decide_destination(const struct plan *plan, enum transport transport,
 				  const struct net_endpoint *to, const struct name_view *names);

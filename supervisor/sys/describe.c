@@ -122,14 +122,15 @@ const char *describe_reason(const struct request *req, char *out, size_t room)
 		what = plan->labels[verdict->label].text;
 	else if (verdict->name < plan->n_names)
 		what = plan->names[verdict->name];
-	if (!because && !*what)
-		return NULL;
-	if (req->denied && verdict->failed < plan->n_names && req->sup->names) {
-		snprintf(out, room, "%s; %s: %s", because ? because : "refused",
-			 plan->names[verdict->failed],
+	if (req->denied && verdict->failed < plan->n_names && req->sup->names &&
+	    (because || *what || verdict->unsure)) {
+		snprintf(out, room, "%s; %s%s: %s", because ? because : "refused",
+			 plan->names[verdict->failed], verdict->unsure ? " may have this address" : "",
 			 names_error(req->sup->names, verdict->failed));
 		return out;
 	}
+	if (!because && !*what)
+		return NULL;
 	snprintf(out, room, "%s%s%s%s%s", because ? because : "", *what && because ? " (" : "",
 		 what, *what && because ? ")" : "", verdict->embedded ? " [embedded IPv4]" : "");
 	return out;

@@ -294,6 +294,8 @@ ELSEWHERE = [
         "lies: forbidden addresses": ("an allowed name with forbidden addresses", "without the deny rule they connect"),
         "lies: another address the second time": (
             "an allowed name whose address is another one at the next look-up", "without the deny rule it connects"),
+        "lies: a refused name that nobody knows": (
+            "a name server that is silent about a refused name", "where it answers that name alone is refused"),
         "lies: bad answers": ("answers to other questions, loops, cut off, oversized", "a good answer opens its rule"),
         "lies: a flood of questions": ("20,000 names below a wildcard", "more than are kept reach the server"),
         "exits: ways out": (
@@ -321,6 +323,8 @@ ELSEWHERE = [
             "a name with another address after look-up, redirect and first request", "without the rule it answers"),
         "fence: no name is looked up that the program could not": (
             "a name as a message to its name server", "where a name server is allowed, it hears it"),
+        "fence: whether a name server is allowed may depend on a name": (
+            "a look-up while nobody knows whether the program may ask name servers", "where it is known the gateway looks it up"),
         "fence: names below a wildcard and no others": (
             "the same under \"dns listed-only\"", "without that word the server hears it"),
         "fence: names of addresses are not looked up where the policy says so": (

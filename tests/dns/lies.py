@@ -46,6 +46,38 @@ def rebinding(lab):
         expect(asked[0] >= 2, f"asked {asked[0]} times: the second address was never said")
 
 
+def denied_name_unknown(lab):
+    """
+    While no name server says which addresses a refused name has, the rule closes all that it may close, family by family;
+    a server that says that it has none opens them.
+    """
+    rules = f"allow tcp to 192.0.2.3\ndeny tcp to one.test port {PORT} because \"closed\"\nallow tcp to any port {PORT}\n"
+    replies = {  # to A, to AAAA; then what connects to 192.0.2.1, to 192.0.2.9 and by IPv6 get
+        "silent": (None, None, "EACCES", "EACCES", "EACCES"),
+        "SERVFAIL": ({"rcode": 2}, {"rcode": 2}, "EACCES", "EACCES", "EACCES"),
+        "no AAAA": ({"is": "192.0.2.9"}, {"rcode": 2}, "ok", "EACCES", "EACCES"),
+        "no A": ({"rcode": 2}, {}, "EACCES", "EACCES", "ok"),
+        "NXDOMAIN": ({"rcode": 3}, {"rcode": 3}, "ok", "ok", "ok"),
+        "answers": ({"is": "192.0.2.9"}, {}, "ok", "EACCES", "ok"),
+    }
+    lab.resolv(f"nameserver {HOSTILE}\n")
+    for what, (a, aaaa, *wanted) in replies.items():
+        def reply(packet, name, kind):
+            said = a if kind == 1 else aaaa
+            return None if said is None else answer(packet, *said.get("is", "").split(), rcode=said.get("rcode", 0))
+        server = lab.hostile(reply)
+        trace = lab.path(f"trace of {what}")
+        got = lab.steps(rules, "connect 192.0.2.3", "connect 192.0.2.1", "connect 192.0.2.9", "connect 2001:db8::1",
+                        options=["--trace", trace])
+        expect(got == ["ok", *wanted], f"{what}: {got}")
+        with open(trace, encoding="utf-8") as f:
+            text = f.read()
+        unsure = what not in ("NXDOMAIN", "answers")
+        expect(("closed; one.test may have this address: " in text) == unsure, f"{what}: {text[-600:]}")
+        lab.closing.remove(server)
+        server.close()
+
+
 def bad_answers(lab):
     """Whatever a name server sends, the connect is refused in bounded time and everything goes on."""
     def other_question(packet, name, kind):
@@ -131,5 +163,6 @@ while not os.path.exists({go!r}): time.sleep(0.02)
 def tests():
     yield "lies: forbidden addresses", forbidden_addresses
     yield "lies: another address the second time", rebinding
+    yield "lies: a refused name that nobody knows", denied_name_unknown
     yield "lies: bad answers", bad_answers
     yield "lies: a flood of questions", flood

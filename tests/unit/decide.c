@@ -253,6 +253,43 @@ Test(decide, a_denial_says_which_name_could_not_be_looked_up)
 	plan_free(plan);
 }
 
+/* No name server says which addresses name number *@context has. */
+static enum name_answer unclear(void *context, const uint32_t *list, size_t n,
+				const struct net_addr *addr, uint32_t *which)
+{
+	failing(context, list, n, addr, which);
+	return *which == UINT32_MAX ? NAME_NO : NAME_FAILED;
+}
+
+Test(decide, a_name_that_nobody_knows_opens_nothing_and_keeps_closed_what_it_may_close)
+{
+	struct plan *plan = plan_of("gae-policy 1\ndeny tcp to 192.0.2.9\nallow tcp to 192.0.2.8\n"
+				    "set s { a.example }\nallow tcp to a.example port 1\n"
+				    "deny tcp to { b.example @s } port 1,2 errno EPERM\nallow tcp to any\n");
+	uint32_t name = 0;
+	struct name_view view = {unclear, &name};
+	struct verdict verdict;
+
+	for (name = 0; name < 2; name++) {
+		verdict = ask_with(plan, TRANSPORT_TCP, "192.0.2.1", 2, &view);
+		cr_expect_eq(verdict.kind, VERDICT_DENY);
+		cr_expect_eq(verdict.error, EPERM);
+		cr_expect(verdict.unsure);
+		cr_expect_eq(verdict.failed, name);
+		cr_expect_eq(verdict.rule->loc.line, 6u);
+		cr_expect_eq(ask_with(plan, TRANSPORT_TCP, "192.0.2.1", 1, &view).kind, VERDICT_DENY);
+	}
+	cr_expect_eq(ask_with(plan, TRANSPORT_TCP, "192.0.2.1", 3, &view).kind, VERDICT_ALLOW,
+		     "no rule with a name has this port");
+	cr_expect_eq(ask_with(plan, TRANSPORT_TCP, "192.0.2.8", 2, &view).kind, VERDICT_ALLOW);
+	verdict = ask_with(plan, TRANSPORT_TCP, "192.0.2.9", 2, &view);
+	cr_expect_eq(verdict.kind, VERDICT_DENY);
+	cr_expect_not(verdict.unsure, "an address decides it");
+	name = 2; /* both are known to have other addresses */
+	cr_expect_eq(ask_with(plan, TRANSPORT_TCP, "192.0.2.1", 2, &view).kind, VERDICT_ALLOW);
+	plan_free(plan);
+}
+
 static void note(void *context, uint32_t name)
 {
 	*(unsigned int *)context |= 1u << name;

@@ -107,6 +107,20 @@ def test_no_name_is_looked_up_that_the_program_could_not(world):
     expect(not server.names(), f"the name server heard {server.names()}")
 
 
+def test_whether_a_name_server_is_allowed_may_depend_on_a_name(world):
+    """The first request waits until that name is looked up; when nobody knows it, nothing is looked up for the program."""
+    policy = "gae-policy 1\ndeny tcp,udp to bad.test\nallow tcp,udp to any\nsockopt any any pass\n"
+    for bad, code_wanted, text in (({}, 200, "small"), ({"rcode": 2}, 403, "no rule allows a name server")):
+        def reply(packet, name, kind, bad=bad):
+            return answer(packet, **bad) if name == "bad.test" else answer(packet, *[PUBLIC] * (kind == 1))
+        server = world.name_server(reply)
+        code, body, _ = world.curl(f"http://moving.test:{NGINX}/small", policy=policy)
+        world.closing.remove(server)
+        server.close()
+        expect(code == code_wanted and text in body, f"{bad}: {code} {body}")
+        expect(("moving.test" in server.names()) == (code == 200), f"{bad}: {server.names()}")
+
+
 def test_names_below_a_wildcard_and_no_others(world):
     server = world.name_server(lambda packet, *_: answer(packet, rcode=3))
     for dns in ("", "dns listed-only\n"):
