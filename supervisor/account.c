@@ -11,7 +11,8 @@
 struct account *account_new(const struct account_config *config)
 {
 	struct account *account = calloc(1, sizeof(*account));
-	pthread_mutexattr_t spins; /* for a moment: the other side holds it for less than sleeping takes */
+	pthread_mutexattr_t
+	    spins; /* for a moment: the other side holds it for less than sleeping takes */
 
 	if (!account)
 		return NULL;

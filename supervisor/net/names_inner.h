@@ -53,11 +53,12 @@ struct names_entry {
 	bool waits;              /* counted in .waited_for of those above */
 	bool report;             /* its end is to be reported */
 	uint32_t next_report;
-	bool ok;             /* one query of this look-up gave addresses */
-	unsigned int unclear; /* families of which it gave neither addresses nor a clear no, so far */
-	bool used;           /* asked for, or connected to, since the last look-up */
-	bool late;           /* it failed for its time */
-	int status;          /* why it failed, of c-ares */
+	bool ok; /* one query of this look-up gave addresses */
+	unsigned int
+	    unclear; /* families of which it gave neither addresses nor a clear no, so far */
+	bool used;   /* asked for, or connected to, since the last look-up */
+	bool late;   /* it failed for its time */
+	int status;  /* why it failed, of c-ares */
 	int64_t deadline_ms; /* of the look-up under way */
 	int64_t until_ms;    /* soonest end of a time to live in this look-up */
 	int64_t renew_ms;    /* when to look it up again if it is in use; 0: not */
@@ -70,7 +71,7 @@ enum names_family { NAMES_NO_FAMILY = 0, NAMES_V4 = 1, NAMES_V6 = 2 };
 /* Until when a no is certain; apart, for a decision goes through many of them. */
 struct names_certainty {
 	int64_t until_ms;
-	bool failed;                /* it has no address, for all that is known */
+	bool failed;               /* it has no address, for all that is known */
 	enum names_family unclear; /* set: nobody knows these */
 };
 

@@ -251,7 +251,8 @@ static void query_start(struct names *names, const struct start *start, int fami
 	struct names_entry *entry = &names->entries[start->name];
 
 	if (status == ARES_SUCCESS && query) {
-		*query = (struct query){names, start->name, start->round, start->generation, family};
+		*query =
+		    (struct query){names, start->name, start->round, start->generation, family};
 		ares_getaddrinfo(names->channel, start->text, NULL, &hints, query_done, query);
 		return;
 	}

@@ -7,7 +7,8 @@
 struct match {
 	enum name_answer answer;
 	uint32_t label, name;
-	uint32_t failed; /* NAME_FAILED: a name that nobody knows; NAME_NO: one without address, or UINT32_MAX */
+	uint32_t
+	    failed; /* NAME_FAILED: a name that nobody knows; NAME_NO: one without address, or UINT32_MAX */
 };
 
 static bool ports_contain(const struct rule *rule, uint16_t port)
@@ -139,7 +140,8 @@ static struct verdict decide_one(const struct plan *plan, enum transport transpo
 		if (!rule->any)
 			match = match_set(rule->to, addr, names);
 		/* What it is refused for goes before what else failed. */
-		if (failed == UINT32_MAX || (match.answer == NAME_FAILED && rule->action != RULE_ALLOW))
+		if (failed == UINT32_MAX ||
+		    (match.answer == NAME_FAILED && rule->action != RULE_ALLOW))
 			failed = match.failed;
 		/* Nobody knows: that opens nothing, and keeps closed what it may close. */
 		if (match.answer == NAME_NO ||

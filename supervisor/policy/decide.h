@@ -33,7 +33,8 @@ struct verdict {
 	uint32_t label; /* index into plan.labels of the prefix that matched, or PREFIX_NO_LABEL */
 	uint32_t
 	    name; /* index of the name that matched, or (NEEDS_NAME) must be looked up; or UINT32_MAX */
-	bool unsure; /* VERDICT_DENY: nobody knows whether .failed has the address, and a deny rule lists it */
+	bool
+	    unsure; /* VERDICT_DENY: nobody knows whether .failed has the address, and a deny rule lists it */
 	bool embedded;   /* decided by the IPv4 address inside a transition address */
 	uint32_t failed; /* VERDICT_DENY: a name that could not be looked up, or UINT32_MAX */
 };

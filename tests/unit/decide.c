@@ -263,9 +263,10 @@ static enum name_answer unclear(void *context, const uint32_t *list, size_t n,
 
 Test(decide, a_name_that_nobody_knows_opens_nothing_and_keeps_closed_what_it_may_close)
 {
-	struct plan *plan = plan_of("gae-policy 1\ndeny tcp to 192.0.2.9\nallow tcp to 192.0.2.8\n"
-				    "set s { a.example }\nallow tcp to a.example port 1\n"
-				    "deny tcp to { b.example @s } port 1,2 errno EPERM\nallow tcp to any\n");
+	struct plan *plan =
+	    plan_of("gae-policy 1\ndeny tcp to 192.0.2.9\nallow tcp to 192.0.2.8\n"
+		    "set s { a.example }\nallow tcp to a.example port 1\n"
+		    "deny tcp to { b.example @s } port 1,2 errno EPERM\nallow tcp to any\n");
 	uint32_t name = 0;
 	struct name_view view = {unclear, &name};
 	struct verdict verdict;
@@ -277,7 +278,8 @@ Test(decide, a_name_that_nobody_knows_opens_nothing_and_keeps_closed_what_it_may
 		cr_expect(verdict.unsure);
 		cr_expect_eq(verdict.failed, name);
 		cr_expect_eq(verdict.rule->loc.line, 6u);
-		cr_expect_eq(ask_with(plan, TRANSPORT_TCP, "192.0.2.1", 1, &view).kind, VERDICT_DENY);
+		cr_expect_eq(ask_with(plan, TRANSPORT_TCP, "192.0.2.1", 1, &view).kind,
+			     VERDICT_DENY);
 	}
 	cr_expect_eq(ask_with(plan, TRANSPORT_TCP, "192.0.2.1", 3, &view).kind, VERDICT_ALLOW,
 		     "no rule with a name has this port");
