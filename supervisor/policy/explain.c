@@ -79,7 +79,8 @@ static void print_cause(const struct plan *plan, const struct verdict *verdict, 
 		fprintf(out, "  (an address of %s)", plan->names[verdict->name]);
 	}
 	if (verdict->unsure)
-		fprintf(out, "  (%s may have it: no name server says)", plan->names[verdict->failed]);
+		fprintf(out, "  (%s may have it: no name server says)",
+			plan->names[verdict->failed]);
 	if (verdict->embedded)
 		fputs("  (by the IPv4 address inside)", out);
 }

@@ -125,7 +125,8 @@ const char *describe_reason(const struct request *req, char *out, size_t room)
 	if (req->denied && verdict->failed < plan->n_names && req->sup->names &&
 	    (because || *what || verdict->unsure)) {
 		snprintf(out, room, "%s; %s%s: %s", because ? because : "refused",
-			 plan->names[verdict->failed], verdict->unsure ? " may have this address" : "",
+			 plan->names[verdict->failed],
+			 verdict->unsure ? " may have this address" : "",
 			 names_error(req->sup->names, verdict->failed));
 		return out;
 	}
