@@ -164,6 +164,8 @@ $(BUILD)/tests/programs/%: tests/programs/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -D_GNU_SOURCE -Isupervisor $(CFLAGS) -std=c11 -pthread $(filter-out -Wcast-qual,$(WARN)) -o $@ \
 		$(filter %.c %.o,$^) $(if $(filter %.o,$^),-fPIE $(PROJECT_LDFLAGS)) $(LIBS)
+$(BUILD)/tests/programs/calls $(BUILD)/tests/programs/corners: tests/programs/compared.h
+$(BUILD)/tests/programs/bench: tests/bench/times.h
 # The same objects with shared libraries, for tests that put a library before them (LD_PRELOAD).
 FOR_PRELOAD := $(addprefix $(BUILD)/tests/shared/,gae-run gae-supervisor)
 test-programs: $(FOR_PRELOAD)

@@ -14,7 +14,7 @@ struct request;
  *
  * Invariant: a UDP socket that the program has stands in a slot of the window.  They come
  * into being in sys_socket() and are renumbered by sys_dup() and its kin alone, all of which
- * place them here; a message that would carry one away is refused (sys/send.c).
+ * place them here; a message that would carry one away is refused (sys/send_control.c).
  *
  * A call on an ordinary file in a slot must go on in the kernel: nobody else can write to a
  * pipe or a terminal in the program's place.  But what was an ordinary file when we looked

@@ -7,7 +7,6 @@
 
 struct crew_worker;
 struct request;
-struct send_job;
 
 /* The kernel's bound on one call (MAX_RW_COUNT, lib/iov_iter.c). */
 #define LENGTH_MAX 0x7ffff000u
@@ -25,11 +24,5 @@ int send_sum_parts(struct iovec *parts, size_t n, size_t *total);
  */
 void send_data(struct crew_worker *worker, struct request *req, const struct iovec *parts, size_t n,
 	       size_t total, int flags);
-
-/**
- * send_count_datagrams() - how many packets @job will be.  Segmentation offload makes several of one
- * message; with MSG_MORE it is part of a later one.
- */
-unsigned int send_count_datagrams(const struct request *req, struct send_job *job);
 
 #endif

@@ -6,13 +6,16 @@
 #include "send_job.h"
 #include "supervisor.h"
 #include "sys/control.h"
-#include "sys/send.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 
-unsigned int send_count_datagrams(const struct request *req, struct send_job *job)
+/*
+ * How many packets @job will be.  Segmentation offload makes several of one message; with MSG_MORE
+ * it is part of a later one.
+ */
+static unsigned int count_datagrams(const struct request *req, struct send_job *job)
 {
 	unsigned int segment = control_segment(job->control, job->control_size, UDP_SEGMENT);
 	int option = 0;
@@ -38,7 +41,7 @@ static long charge(struct request *req, struct send_job *job)
 	enum quota_kind spent = QUOTA_KINDS;
 
 	if (request_is_udp(req)) {
-		job->datagrams = send_count_datagrams(req, job);
+		job->datagrams = count_datagrams(req, job);
 		return send_job_charge(req, job);
 	}
 	if (!job->fast_open || !job->has_name)

@@ -11,6 +11,8 @@ import threading
 
 from world import ALLOW_ALL, Failure, World, expect, until
 
+from processes import named
+
 SERVER, SERVER6, PORTS = "10.9.0.1", "fd09::1", 20000
 CLONE_NEWNET = 0x40000000
 SO_RCVBUFFORCE, SOL_PACKET, PACKET_STATISTICS = 33, 263, 6
@@ -356,14 +358,5 @@ class Bank(World):
 
 def supervisors():
     """Their process ids, in this namespace's processes."""
-    found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                with open(f"/proc/{entry}/comm", encoding="utf-8") as f:
-                    if f.read().strip() == "gae-supervisor":
-                        found.append(int(entry))
-            except OSError:
-                pass
-    return found
+    return named("gae-supervisor")
 

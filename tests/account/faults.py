@@ -8,8 +8,9 @@ import subprocess
 import time
 
 from bank import ALLOW_ALL, SERVER, Datagrams, supervisors
+from processes import descendants, name_of
 from tcp import HEAD, sink
-from world import PRELOADABLE, Failure, Skip, descendants, expect, name_of, until
+from world import PRELOADABLE, Failure, Skip, expect, until
 
 SEND = HEAD + "s = reach(); s.sendall(b'x' * 100); s.close(); print('out'); sys.exit(3)\n"
 QUOTA = ALLOW_ALL + "quota connects 100/day\n"

@@ -5,6 +5,7 @@ import socket
 import time
 
 from bank import SERVER, Answers, Datagrams
+from processes import ticks
 from tcp import HEAD, answer, sink
 from world import expect
 
@@ -146,9 +147,7 @@ wait(s); assert gone(s)
 
 
 def cpu_ms(pid):
-    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
-        fields = f.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
+    return ticks(pid) * 1000 / os.sysconf("SC_CLK_TCK")
 
 
 def in_flight(world):

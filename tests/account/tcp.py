@@ -9,6 +9,7 @@ import subprocess
 import time
 
 from bank import SERVER, SERVER6, Counter, Wire, on_server, server_process, supervisors
+from processes import name_of
 from world import expect, until
 
 HEAD = """
@@ -175,9 +176,8 @@ time.sleep(60)
     expect(sent > 1 << 20, f"only {sent} bytes fit into the queue")
     program = [pid for pid in world.below(process.pid) if pid != supervisor]
     for pid in program:
-        with open(f"/proc/{pid}/comm", encoding="utf-8") as f:
-            if f.read().startswith("python3"):
-                os.kill(pid, signal.SIGKILL)
+        if name_of(pid).startswith("python3"):
+            os.kill(pid, signal.SIGKILL)
     process.wait(10)
     expect(process.returncode == -signal.SIGKILL, f"status {process.returncode}")
     until(lambda: world.sums()["connects"] == 1, 10, "what there is by then is written down")

@@ -10,6 +10,7 @@ import time
 
 from hostile import open_files, picture
 from matrix import Fault, needs_strace
+from processes import first_free, ticks
 from signals import acceptor
 from world import ALLOW_ALL, GAE_RUN, SILENT, Skip, expect, program, until
 
@@ -23,11 +24,6 @@ ROOM = 1 << 20
 
 def numbers(text):
     return {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", text)}
-
-
-def first_free(pid):
-    taken = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
-    return next(n for n in range(65536) if n not in taken)
 
 
 def crew(pid):
@@ -223,12 +219,6 @@ print(len(errors), *sorted(set(errors)), flush=True)
 open("%s").readline()
 import os; os._exit(0)
 """
-
-
-def ticks(pid):
-    """CPU time."""
-    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
-        return sum(map(int, f.read().rsplit(")", 1)[1].split()[11:13]))
 
 
 def nobody_spins(pid, meanwhile):

@@ -7,15 +7,8 @@ import socket
 import threading
 import time
 
+from processes import state
 from world import SILENT, expect, program, until
-
-
-def state(pid):
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
-            return f.read().rsplit(")", 1)[1].split()[0]
-    except OSError:
-        return None
 
 
 def in_connect(pid):

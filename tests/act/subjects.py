@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 
+from processes import named_below, state
 from world import BUILD, GAE_RUN, TOP, Fenced, expect, until
 
 
@@ -97,11 +98,7 @@ sockopt any any pass
 
     def is_over(self):
         """The supervisor is gone, or about to be."""
-        try:
-            with open(f"/proc/{self.supervisor}/stat", encoding="utf-8") as f:
-                return f.read().rpartition(")")[2].split()[0] in "ZX"
-        except OSError:
-            return True
+        return state(self.supervisor) in ("", "Z", "X")
 
     def ends_soon(self):
         try:
@@ -293,13 +290,5 @@ class Beginning(Limits):
         self.launch(gae_run=self.gae_run)
 
         def halted():
-            for pid in self.world.below(self.process.pid):
-                try:
-                    with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
-                        name, _, rest = f.read().partition("(")[2].rpartition(")")
-                except OSError:
-                    continue
-                if name == "gae-supervisor" and rest.split()[0] == "T":
-                    return pid
-            return None
-        return until(halted, 10, "the supervisor stops before its first call")
+            return [pid for pid in named_below(self.process.pid, "gae-supervisor") if state(pid) == "T"]
+        return until(halted, 10, "the supervisor stops before its first call")[0]

@@ -13,6 +13,7 @@ import time
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from checks import Failure, Skip, expect, until
+from processes import descendants, named_below
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(TOP, os.environ.get("BUILD", "build"))
@@ -34,39 +35,11 @@ def program(name):
     return os.path.join(BUILD, "tests/programs", name)
 
 
-def children(pid):
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
-            return [int(x) for x in f.read().split()]
-    except OSError:
-        return []
-
-
-def descendants(pid):
-    found = []
-    for child in children(pid):
-        found += [child] + descendants(child)
-    return found
-
-
-def name_of(pid):
-    try:
-        with open(f"/proc/{pid}/comm", encoding="utf-8") as f:
-            return f.read().strip()
-    except OSError:
-        return ""
-
-
 class Fenced(subprocess.Popen):
     """A program under gae-run that goes on while the test looks at it."""
 
     def supervisor(self):
-        def find():
-            for pid in descendants(self.pid):
-                if name_of(pid) == "gae-supervisor":
-                    return pid
-            return None
-        return until(find, 10, "the supervisor starts")
+        return until(lambda: named_below(self.pid, "gae-supervisor"), 10, "the supervisor starts")[0]
 
     def kill_tree(self):
         for pid in [self.pid] + descendants(self.pid):

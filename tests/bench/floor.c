@@ -7,6 +7,7 @@
  * Prints "p50 p99 mean" in nanoseconds, as tests/programs/bench.
  */
 #include "shared/base/kernel.h"
+#include "times.h"
 
 #include <errno.h>
 #include <linux/filter.h>
@@ -22,7 +23,6 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { SIZE = 64 };
@@ -31,21 +31,6 @@ static _Noreturn void fail(const char *what)
 {
 	perror(what);
 	exit(1);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
 }
 
 static int trap_sendto(void)
@@ -71,7 +56,7 @@ static _Noreturn void call(int tell, int go, uint16_t port, size_t n)
 				 .sin_port = htons(port),
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int s = socket(AF_INET, SOCK_DGRAM, 0), listener = trap_sendto();
-	uint64_t *times = calloc(n, sizeof(*times)), sum = 0;
+	uint64_t *times = calloc(n, sizeof(*times));
 	char data[SIZE] = {0};
 
 	if (s < 0 || listener < 0 || !times)
@@ -84,11 +69,8 @@ static _Noreturn void call(int tell, int go, uint16_t port, size_t n)
 		if (sendto(s, data, SIZE, 0, (struct sockaddr *)&to, sizeof(to)) != SIZE)
 			fail("sendto");
 		times[i] = now_ns() - begun;
-		sum += times[i];
 	}
-	qsort(times, n, sizeof(*times), compare);
-	printf("%ju %ju %ju\n", (uintmax_t)times[n / 2], (uintmax_t)times[n * 99 / 100],
-	       (uintmax_t)(sum / n));
+	times_print(times, n);
 	exit(0);
 }
 

@@ -1,24 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Any bytes as a filter: a call (struct seccomp_data), then instructions.  What bpf_check() takes runs
+ * to an answer; an answer that bpf_run_fixed() has for a number is the one that every call with that
+ * number gets; running reads nothing beside program and call.
+ */
 #include "policy/bpf.h"
+#include "fuzz.h"
 
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <stdlib.h>
 #include <string.h>
-
-/*
- * Any bytes as a filter: a call (struct seccomp_data), then instructions.  What bpf_check() takes runs
- * to an answer; an answer that bpf_run_fixed() has for a number is the one that every call with that
- * number gets; running reads nothing beside program and call.
- */
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void expect(int condition)
-{
-	if (!condition)
-		abort();
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,9 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whole requests: random notifications over random memory go through the dispatcher and its
+ * handlers to a kernel that is not one (fake/kernel.h).  Nothing forbidden reaches it, each call
+ * gets exactly one answer, and no descriptor is left.
+ *
+ *   calls     up to CALLS times: number, then six arguments, each a byte that says how and 2 bytes
+ *   0xff
+ *   script    SCRIPT bytes: what the kernel answers
+ *   the rest  the program's memory; every other read sees it with the byte that the script's first
+ *             two name turned to the third
+ */
 #include "sys/dispatch.h"
 
 #include "account.h"
 #include "crew.h"
 #include "fake/kernel.h"
+#include "fuzz.h"
 #include "policy/filter.h"
 #include "policy/policy.h"
 #include "quotas.h"
@@ -16,19 +28,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/*
- * Whole requests: random notifications over random memory go through the dispatcher and its
- * handlers to a kernel that is not one (fake/kernel.h).  Nothing forbidden reaches it, each call
- * gets exactly one answer, and no descriptor is left.
- *
- *   calls     up to CALLS times: number, then six arguments, each a byte that says how and 2 bytes
- *   0xff
- *   script    SCRIPT bytes: what the kernel answers
- *   the rest  the program's memory; every other read sees it with the byte that the script's first
- *             two name turned to the third
- */
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define CALLS 4
 #define CALL_SIZE 19

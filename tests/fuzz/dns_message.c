@@ -1,22 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The reader of questions, beside the C library's (ns_initparse, ns_parserr): what passes here is
+ * read by it to the same name, type and class, and has no record but an OPT.
+ */
 #include "net/dns_message.h"
+#include "fuzz.h"
 
 #include <arpa/nameser.h>
 #include <resolv.h>
 #include <stdlib.h>
 #include <string.h>
-
-/*
- * The reader of questions, beside the C library's (ns_initparse, ns_parserr): what passes here is
- * read by it to the same name, type and class, and has no record but an OPT.
- */
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void expect(int condition)
-{
-	if (!condition)
-		abort();
-}
 
 static void expect_lower(const char *name, const char *other)
 {

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* escape_text(), escape_json() and escape_name() on any bytes: bounds, and nothing dangerous comes out. */
 #include "shared/base/escape.h"
+#include "fuzz.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check(const char *out, size_t length, size_t room, int json)
 {

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A token that a program shows, and a message that another supervisor sends.  The first byte
+ * chooses.  What is taken has one spelling: written again it is the same bytes.
+ */
+#include "fuzz.h"
 #include "handover/exchange.h"
 #include "handover/token.h"
 #include "shared/gae_sockets.h"
@@ -7,19 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * A token that a program shows, and a message that another supervisor sends.  The first byte
- * chooses.  What is taken has one spelling: written again it is the same bytes.
- */
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static const uint8_t key[TOKEN_KEY_SIZE] = "the key of the corpus";
-
-static void expect(int condition)
-{
-	if (!condition)
-		abort();
-}
 
 static void try_token(const char *text, size_t size)
 {

@@ -3,12 +3,11 @@
  * The reader of requests on any bytes, in pieces whose size the first byte says: what it takes it takes
  * in whatever pieces, and is in the strict form.
  */
+#include "fuzz.h"
 #include "urlfetch/reader.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct outcome {
 	size_t requests, bytes;

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes as the lines of a trace, the first byte chooses --allowed-only: what is learnt is a policy that parses. */
 #include "policy/learn.h"
+#include "fuzz.h"
 #include "policy/policy.h"
 
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int no_file(void *context, const char *from, const char *name, char **path, char **text,
 		   size_t *size)

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The readers of a message: control data and netlink data.  The first byte chooses the
+ * family, the rest is the data.  What passes is walked once more, with the C library's
+ * macros, and must hold nothing that routes a datagram elsewhere, and no change of the
+ * network's set-up; descriptors lie within the data.
+ */
+#include "fuzz.h"
 #include "sys/control.h"
 #include "sys/netlink.h"
 
@@ -9,20 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-
-/*
- * The readers of a message: control data and netlink data.  The first byte chooses the
- * family, the rest is the data.  What passes is walked once more, with the C library's
- * macros, and must hold nothing that routes a datagram elsewhere, and no change of the
- * network's set-up; descriptors lie within the data.
- */
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void expect(int condition)
-{
-	if (!condition)
-		abort();
-}
 
 static void expect_harmless(int domain, const struct cmsghdr *header)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes as resolv.conf(5): addresses that are addresses, and search domains that are names. */
+#include "fuzz.h"
 #include "net/names.h"
 
 #include <stdint.h>
@@ -11,14 +12,6 @@
 #include <unistd.h>
 
 #define SERVERS_MAX 4
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void expect(int condition)
-{
-	if (!condition)
-		abort();
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The bytes are two policy files, parted by a NUL byte; a data file is the whole
+ * input.  What parses must decide, and what is printed must parse and print the same.
+ */
 #include "policy/policy.h"
+#include "fuzz.h"
 #include "policy/decide.h"
 #include "policy/print.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-/*
- * The bytes are two policy files, parted by a NUL byte; a data file is the whole
- * input.  What parses must decide, and what is printed must parse and print the same.
- */
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct input {
 	const uint8_t *data;

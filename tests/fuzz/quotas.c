@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes as the file of the counters that all instances of an app share: limits hold, counts stay within their bits. */
 #include "quotas.h"
+#include "fuzz.h"
 
 #include <fcntl.h>
 #include <stdint.h>
@@ -13,15 +14,7 @@
 #define DAY_BITS 48
 #define LIMIT 1000
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static char path[64];
-
-static void expect(int condition)
-{
-	if (!condition)
-		abort();
-}
 
 static void remove_file(void)
 {

@@ -4,6 +4,7 @@
  * relay_receive() and by gae-urlfetch's side of the channel.  What is taken has one spelling.
  */
 #include "shared/wire/relay.h"
+#include "fuzz.h"
 #include "urlfetch/channel.h"
 
 #include <errno.h>
@@ -14,16 +15,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static int wire[2] = {-1, -1}, again[2] = {-1, -1}, listener = -1;
 static unsigned int heard;
-
-static void expect(int condition)
-{
-	if (!condition)
-		abort();
-}
 
 static void open_all(void)
 {

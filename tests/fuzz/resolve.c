@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes as the program to be run: its ELF header, or the line behind "#!". */
 #include "launcher/resolve.h"
+#include "fuzz.h"
 
 #include <fcntl.h>
 #include <stdint.h>
@@ -9,15 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static char path[64];
-
-static void expect(int condition)
-{
-	if (!condition)
-		abort();
-}
 
 static void remove_file(void)
 {

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sock_diag_parse() on any bytes: what it tells of is of IP, and its numbers do not depend on what lies behind. */
 #include "net/sock_diag.h"
+#include "fuzz.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define ENDS_MAX 64
 

@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "net/sockaddr.h"
-
-#include <stdlib.h>
-#include <string.h>
-
 /*
  * First byte: bit 0 the domain, bit 1 the type, bits 2-3 the use; the rest is
  * the program's address.  What is read must be in normal form, and what is
  * built from it must be read again as the same destination.
  */
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "net/sockaddr.h"
+#include "fuzz.h"
 
-static void require(int condition)
-{
-	if (!condition)
-		abort();
-}
+#include <stdlib.h>
+#include <string.h>
 
 static void check_normal(const struct sockaddr_dest *dest, enum sockaddr_use use)
 {
@@ -23,16 +16,16 @@ static void check_normal(const struct sockaddr_dest *dest, enum sockaddr_use use
 	const struct net_addr *addr = &dest->endpoint.addr;
 
 	if (dest->kind != SOCKADDR_IP) {
-		require(addr->family == 0 && dest->endpoint.port == 0);
+		expect(addr->family == 0 && dest->endpoint.port == 0);
 		return;
 	}
-	require(addr->family == AF_INET || addr->family == AF_INET6);
+	expect(addr->family == AF_INET || addr->family == AF_INET6);
 	if (addr->family == AF_INET)
-		require(!memcmp(addr->bytes + 4, any, 12) && addr->scope_id == 0);
+		expect(!memcmp(addr->bytes + 4, any, 12) && addr->scope_id == 0);
 	else
-		require(memcmp(addr->bytes, mapped, sizeof(mapped)) != 0);
+		expect(memcmp(addr->bytes, mapped, sizeof(mapped)) != 0);
 	if (use != SOCKADDR_BIND)
-		require(memcmp(addr->bytes, any, sizeof(any)) != 0);
+		expect(memcmp(addr->bytes, any, sizeof(any)) != 0);
 }
 
 static void check_round_trip(int domain, int type, enum sockaddr_use use,
@@ -42,14 +35,14 @@ static void check_round_trip(int domain, int type, enum sockaddr_use use,
 	struct sockaddr_dest again;
 	socklen_t length = sockaddr_build(domain, dest, &built);
 
-	require(length <= sizeof(built));
-	require((length == 0) == (dest->kind == SOCKADDR_NONE));
+	expect(length <= sizeof(built));
+	expect((length == 0) == (dest->kind == SOCKADDR_NONE));
 	if (!length)
 		return;
-	require(sockaddr_read(domain, type, use, &built, length, &again) == 0);
-	require(again.kind == dest->kind && again.as_family == dest->as_family);
-	require(net_addr_equal(&again.endpoint.addr, &dest->endpoint.addr));
-	require(again.endpoint.port == dest->endpoint.port);
+	expect(sockaddr_read(domain, type, use, &built, length, &again) == 0);
+	expect(again.kind == dest->kind && again.as_family == dest->as_family);
+	expect(net_addr_equal(&again.endpoint.addr, &dest->endpoint.addr));
+	expect(again.endpoint.port == dest->endpoint.port);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -66,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	use = (enum sockaddr_use)((data[0] >> 2 & 3) % 3);
 	/* A heap copy of exactly this size: a read behind it is seen by the sanitizer. */
 	copy = malloc(size - 1 ? size - 1 : 1);
-	require(copy != NULL);
+	expect(copy != NULL);
 	memcpy(copy, data + 1, size - 1);
 	if (sockaddr_read(domain, type, use, copy, size - 1, &dest) == 0) {
 		check_normal(&dest, use);

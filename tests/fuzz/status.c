@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* status_parse_json() on any bytes: what it takes, written and read once more, becomes the same text. */
 #include "status/status.h"
+#include "fuzz.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char *write_text(const struct status *status, size_t *size)
 {

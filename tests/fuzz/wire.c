@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * wire_receive() on any message.  The first byte: how many descriptors come along (bits 0-2), whether
+ * one is wanted (bit 3), how many bytes the message lacks or has too many (bits 4-7, signed).  What is
+ * taken is a known type with a text that ends; no descriptor is lost.
+ */
 #include "shared/wire/wire.h"
+#include "fuzz.h"
 
 #include <fcntl.h>
 #include <stdint.h>
@@ -8,20 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/*
- * wire_receive() on any message.  The first byte: how many descriptors come along (bits 0-2), whether
- * one is wanted (bit 3), how many bytes the message lacks or has too many (bits 4-7, signed).  What is
- * taken is a known type with a text that ends; no descriptor is lost.
- */
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 #define FDS_MAX 7
-
-static void expect(int condition)
-{
-	if (!condition)
-		abort();
-}
 
 static void send_bytes(int to, const void *bytes, size_t size, size_t n)
 {

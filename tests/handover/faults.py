@@ -8,7 +8,8 @@ import socket
 import struct
 import subprocess
 
-from hand import POLICY, exchange, expect, name_of, supervisors, time, until
+from hand import POLICY, exchange, expect, supervisors, time, until
+from processes import first_free, name_of, ticks
 from world import Skip
 
 
@@ -213,12 +214,6 @@ def thousand(hands):
           f"as many descriptors as before: {before}, now {a.descriptors() - 1, b.descriptors()}")
 
 
-def ticks(pid):
-    """What a process has spent, in hundredths of a second."""
-    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
-        return sum(int(x) for x in f.read().rsplit(")", 1)[1].split()[11:13])
-
-
 def idle_cpu(hands):
     """A thousand on offer and a program that has ended: no CPU."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (8192, max(8192, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
@@ -262,8 +257,7 @@ def no_descriptor(hands):
     # What is fresh and known needs no descriptor any more.
     pid = a.supervisor()
     before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    used = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (min(set(range(len(used) + 1)) - used), before[1]))
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (first_free(pid), before[1]))
     expect(a.do("offer('s')") == "ENOBUFS", "offered")
     expect(a.do("sockets['s'].send(b'x')") == 1 and here.recv(1) == b"x", "the socket is lost")
     expect(a.do(f"claim('t', {token!r})") == "ENOBUFS", "claimed")

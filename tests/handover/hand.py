@@ -14,7 +14,9 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 sys.path.append(os.path.join(TOP, "tests/act"))
-from world import BUILD, GAE_RUN, Failure, World, descendants, expect, name_of, until
+from world import BUILD, GAE_RUN, Failure, World, expect, until
+
+from processes import descendants, is_stopped, name_of, named_below
 
 SOL_GAE, GAE_DESCRIPTOR = 0x47414500, 1
 POLICY = """gae-policy 1
@@ -72,8 +74,7 @@ class Agent:
 
     def supervisor(self):
         if not self.below:
-            self.below = until(lambda: [p for p in descendants(self.process.pid) if name_of(p) == "gae-supervisor"], 10,
-                               "the supervisor starts")[0]
+            self.below = until(lambda: named_below(self.process.pid, "gae-supervisor"), 10, "the supervisor starts")[0]
         return self.below
 
     def descriptors(self):
@@ -88,15 +89,9 @@ class Agent:
         return found
 
     def stop_supervisor(self):
-        """Returns when each of its threads has stopped: kill(2) does not wait for that."""
         pid = self.supervisor()
         os.kill(pid, signal.SIGSTOP)
-
-        def states():
-            for task in os.listdir(f"/proc/{pid}/task"):
-                with open(f"/proc/{pid}/task/{task}/stat", encoding="ascii") as f:
-                    yield f.read().rpartition(")")[2].split()[0]
-        until(lambda: set(states()) == {"T"}, 10, "the supervisor stops")
+        until(lambda: is_stopped(pid), 10, "the supervisor stops")
 
     def let_supervisor_go_on(self):
         os.kill(self.supervisor(), signal.SIGCONT)

@@ -22,6 +22,7 @@
  *
  * Prints "p50 p99 mean" in nanoseconds (bulk: MB/s).
  */
+#include "../bench/times.h"
 #include "shared/gae_sockets.h"
 
 #include <arpa/inet.h>
@@ -38,36 +39,9 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 static struct sockaddr_in to;
-
-static uint64_t now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void report(uint64_t *times, size_t n)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < n; i++)
-		sum += times[i];
-	qsort(times, n, sizeof(*times), compare);
-	printf("%llu %llu %llu\n", (unsigned long long)times[n / 2],
-	       (unsigned long long)times[n * 99 / 100], (unsigned long long)(sum / n));
-}
 
 static void must(int rc, const char *what)
 {
@@ -176,15 +150,15 @@ static void time_connects(size_t n)
 		uint64_t begun;
 
 		fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		begun = now();
+		begun = now_ns();
 
 		must(connect(fd, (struct sockaddr *)&to, sizeof(to)), "connect");
-		times[i] = now() - begun;
+		times[i] = now_ns() - begun;
 		/* No TIME_WAIT: thousands of runs must not use up the ports. */
 		setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
 		close(fd);
 	}
-	report(times, n);
+	times_print(times, n);
 }
 
 static void time_sendto(size_t n, bool connected)
@@ -197,13 +171,13 @@ static void time_sendto(size_t n, bool connected)
 	if (connected)
 		must(connect(fd, (struct sockaddr *)&to, sizeof(to)), "connect");
 	for (size_t i = 0; i < n; i++) {
-		uint64_t begun = now();
+		uint64_t begun = now_ns();
 
 		must((int)sendto(fd, data, sizeof(data), 0, there, there ? sizeof(to) : 0),
 		     "sendto");
-		times[i] = now() - begun;
+		times[i] = now_ns() - begun;
 	}
-	report(times, n);
+	times_print(times, n);
 }
 
 static void time_pingpong(size_t n)
@@ -213,13 +187,13 @@ static void time_pingpong(size_t n)
 	char byte = 'x';
 
 	for (size_t i = 0; i < n; i++) {
-		uint64_t begun = now();
+		uint64_t begun = now_ns();
 
 		must((int)send(fd, &byte, 1, 0), "send");
 		must((int)recv(fd, &byte, 1, 0), "recv");
-		times[i] = now() - begun;
+		times[i] = now_ns() - begun;
 	}
-	report(times, n);
+	times_print(times, n);
 }
 
 static void time_hundreds(size_t n, bool closes)
@@ -227,7 +201,7 @@ static void time_hundreds(size_t n, bool closes)
 	uint64_t *times = calloc(n, sizeof(*times));
 
 	for (size_t i = 0; i < n; i++) {
-		uint64_t begun = now();
+		uint64_t begun = now_ns();
 
 		for (int call = 0; call < 100; call++) {
 			if (closes)
@@ -235,9 +209,9 @@ static void time_hundreds(size_t n, bool closes)
 			else
 				getppid();
 		}
-		times[i] = (now() - begun) / 100;
+		times[i] = (now_ns() - begun) / 100;
 	}
-	report(times, n);
+	times_print(times, n);
 	free(times);
 }
 
@@ -250,13 +224,13 @@ static void time_sendmsg(size_t n)
 	int fd = tcp_to_server();
 
 	for (size_t i = 0; i < n; i++) {
-		uint64_t begun = now();
+		uint64_t begun = now_ns();
 
 		must((int)sendmsg(fd, &message, 0), "sendmsg");
 		must((int)recv(fd, &byte, 1, 0), "recv");
-		times[i] = now() - begun;
+		times[i] = now_ns() - begun;
 	}
-	report(times, n);
+	times_print(times, n);
 	free(times);
 }
 
@@ -267,7 +241,7 @@ static void time_bulk(size_t megabytes)
 	uint64_t begun;
 
 	must((int)write(fd, "B", 1), "write");
-	begun = now();
+	begun = now_ns();
 	for (size_t i = 0; i < megabytes; i++)
 		for (size_t done = 0; done < sizeof(block);) {
 			ssize_t n = send(fd, block + done, sizeof(block) - done, 0);
@@ -277,7 +251,7 @@ static void time_bulk(size_t megabytes)
 		}
 	shutdown(fd, SHUT_WR);
 	must((int)read(fd, block, 1), "read");
-	printf("%.1f\n", (double)megabytes * 1e9 / (double)(now() - begun));
+	printf("%.1f\n", (double)megabytes * 1e9 / (double)(now_ns() - begun));
 }
 
 static struct sockaddr_in nowhere;
@@ -338,15 +312,15 @@ static void time_offers(size_t n, const char *path)
 		char token[GAE_DESCRIPTOR_MAX];
 		socklen_t size = sizeof(token);
 		int fd = tcp_to_server();
-		uint64_t begun = now();
+		uint64_t begun = now_ns();
 
 		must(getsockopt(fd, SOL_GAE, GAE_DESCRIPTOR, token, &size), "offer");
-		times[i] = now() - begun;
+		times[i] = now_ns() - begun;
 		fprintf(out, "%s\n", token);
 		close(fd);
 	}
 	fclose(out);
-	report(times, n);
+	times_print(times, n);
 	free(times);
 }
 
@@ -364,13 +338,13 @@ static void time_claims(size_t n, const char *path)
 
 		must(fgets(token, sizeof(token), in) ? fd : -1, "token");
 		size = (socklen_t)strcspn(token, "\n");
-		begun = now();
+		begun = now_ns();
 		must(setsockopt(fd, SOL_GAE, GAE_DESCRIPTOR, token, size), "claim");
-		times[i] = now() - begun;
+		times[i] = now_ns() - begun;
 		close(fd);
 	}
 	fclose(in);
-	report(times, n);
+	times_print(times, n);
 	free(times);
 }
 

@@ -5,6 +5,8 @@
  * fenced and compares.  It needs loopback only, and one address that never answers
  * (argument 1).
  */
+#include "compared.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +25,6 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define KERNEL_ADDRESS ((void *)0xffff888000000000ul)
@@ -32,30 +33,6 @@
 static struct sockaddr_in listener, closed_port, udp_peer, silent;
 static struct sockaddr_in6 listener6;
 static int udp_server;
-
-static void say(const char *name, long rc)
-{
-	printf("%s: %ld%s%s\n", name, rc, rc < 0 ? " " : "", rc < 0 ? strerrorname_np(errno) : "");
-	fflush(stdout);
-}
-
-static long millis(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static int tcp(void)
-{
-	return socket(AF_INET, SOCK_STREAM, 0);
-}
-
-static int udp(void)
-{
-	return socket(AF_INET, SOCK_DGRAM, 0);
-}
 
 /* A page with an unmapped one behind it: the last @size bytes of it. */
 static void *at_page_end(const void *data, size_t size)

@@ -5,6 +5,8 @@
  *
  *   corners SILENT      an address that never answers
  */
+#include "compared.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,37 +28,12 @@
 #include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 static struct sockaddr_in server, udp_peer, silent;
 static struct sockaddr_in6 mapped, udp_peer6;
 static int listener, udp_server, udp_server6;
 static char large[5 << 20];
-
-static void say(const char *name, long rc)
-{
-	printf("%s: %ld%s%s\n", name, rc, rc < 0 ? " " : "", rc < 0 ? strerrorname_np(errno) : "");
-	fflush(stdout);
-}
-
-static long millis(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static int tcp(void)
-{
-	return socket(AF_INET, SOCK_STREAM, 0);
-}
-
-static int udp(void)
-{
-	return socket(AF_INET, SOCK_DGRAM, 0);
-}
 
 static int bound(int domain, int type, struct sockaddr *at, socklen_t size)
 {

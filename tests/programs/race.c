@@ -90,10 +90,9 @@ static void flip_mapping(unsigned int turn)
 		    turn & 2 ? bad.sin_addr.s_addr : good.sin_addr.s_addr;
 }
 
-static int try_connect(void)
+/* @rc: what a connect that does not wait has returned.  No socket stays behind in TIME_WAIT. */
+static int end_connect(int fd, int rc)
 {
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	int rc = connect(fd, (struct sockaddr *)&shared_name, sizeof(shared_name));
 	int error = errno;
 	struct linger hard = {1, 0};
 
@@ -101,6 +100,14 @@ static int try_connect(void)
 	close(fd);
 	errno = error;
 	return rc < 0 && error == EINPROGRESS ? 0 : rc;
+}
+
+static int try_connect(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	int rc = connect(fd, (struct sockaddr *)&shared_name, sizeof(shared_name));
+
+	return end_connect(fd, rc);
 }
 
 static int try_connect_udp(void)
@@ -151,13 +158,8 @@ static int try_fast_open(void)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	int rc = (int)sendto(fd, payload, 1, MSG_FASTOPEN | MSG_NOSIGNAL,
 			     (struct sockaddr *)&shared_name, sizeof(shared_name));
-	int error = errno;
-	struct linger hard = {1, 0};
 
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
-	close(fd);
-	errno = error;
-	return rc < 0 && error == EINPROGRESS ? 0 : rc;
+	return end_connect(fd, rc);
 }
 
 /* Where only TCP may go: is it a TCP socket that sends there? */

@@ -13,6 +13,7 @@ import time
 
 from batch import HOSTILE, SOCKETS, rows
 from instances import GAE_TOP, open_socket, picture
+from processes import state
 from world import expect, until
 
 TOKEN = re.compile(rb"\x1b\[([?0-9;]*)([A-Za-z])|\r+\n|[^\x00-\x1f\x7f]+")
@@ -180,11 +181,6 @@ def control_c_ends_it(stage):
     terminal.press("\x03")
     terminal.ends(-signal.SIGINT)
     terminal.is_as_before()
-
-
-def state(pid):
-    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
-        return f.read().rsplit(")", 1)[1].split()[0]
 
 
 def a_stop_gives_the_terminal_back(stage):

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 
+from processes import is_stopped, parent, ticks
 from world import ECHO, NGINX, PUBLIC, TLS, expect, find, until
 
 
@@ -73,13 +74,6 @@ except ConnectionError as e: print(type(e).__name__)
             expect(out.startswith(ends), f"{answer}: {out}")
 
 
-def ticks(pid):
-    """Processor time that it has used, in hundredths of a second."""
-    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
-        fields = f.read().rsplit(")", 1)[1].split()
-    return int(fields[11]) + int(fields[12])
-
-
 def expect_idle(pid):
     before = ticks(pid)
     time.sleep(1)
@@ -107,20 +101,6 @@ def client(world, code, **keywords):
         process = world.start(sys.executable, "-c", f.read() + code, **keywords)
     process.stdout.readline()
     return process, max(find("gae-urlfetch"))
-
-
-def parent(pid):
-    """Of gae-urlfetch it is the supervisor."""
-    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
-        return int(f.read().rsplit(")", 1)[1].split()[1])
-
-
-def is_stopped(pid):
-    for thread in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{thread}/stat", encoding="ascii") as f:
-            if f.read().rsplit(")", 1)[1].split()[0] != "T":
-                return False
-    return True
 
 
 def test_without_descriptors_it_waits_for_one(world):

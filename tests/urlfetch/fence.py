@@ -9,7 +9,8 @@ import socket
 import sys
 
 from nameserver import answer
-from world import NGINX, OPEN, POLICY, PRIVATE, PUBLIC, TLS, descendants, expect, name_of, until
+from processes import descendants, name_of, named_below
+from world import NGINX, OPEN, POLICY, PRIVATE, PUBLIC, TLS, expect, until
 
 SMALL = f"http://good.test:{NGINX}/small"
 FOLLOW = ("-H", "X-Urlfetch-Follow-Redirects: true")
@@ -200,7 +201,7 @@ for p in pid:
 def test_the_gateway_has_no_capabilities(world):
     """Root's least of all: it reads what strangers send."""
     process, _ = gateway_port(world)
-    [gateway] = [pid for pid in descendants(process.pid) if name_of(pid) == "gae-urlfetch"]
+    [gateway] = named_below(process.pid, "gae-urlfetch")
 
     def status(pid):
         with open(f"/proc/{pid}/status", encoding="ascii") as f:
@@ -238,7 +239,7 @@ for i in range(500):
     time.sleep(0.02)
 """)
     expect(process.stdout.readline().strip().isdigit(), "its port is closed from the first")
-    pids = [pid for pid in descendants(process.pid) if name_of(pid) == "gae-urlfetch"]
+    pids = named_below(process.pid, "gae-urlfetch")
     expect(len(pids) == 1, f"gateways: {pids}")
     os.kill(pids[0], signal.SIGKILL)
     process.stdin.write("\n")

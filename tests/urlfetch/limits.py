@@ -4,7 +4,8 @@ import re
 import sqlite3
 import time
 
-from world import BUILD, ECHO, NGINX, POLICY, TLS, descendants, expect, find, name_of, until
+from processes import named_below
+from world import BUILD, ECHO, NGINX, POLICY, TLS, expect, find, until
 
 LARGE = 32 << 20
 
@@ -15,7 +16,7 @@ def test_an_answer_of_32_mb_streams_through(world):
                           f"%{{http_code}}\\n' http://good.test:{NGINX}/large; read go")
 
     def peak():
-        [gateway] = [pid for pid in descendants(process.pid) if name_of(pid) == "gae-urlfetch"]
+        [gateway] = named_below(process.pid, "gae-urlfetch")
         with open(f"/proc/{gateway}/status", encoding="ascii") as f:
             return int(re.search(r"VmHWM:\s+(\d+)", f.read())[1])
 

@@ -16,6 +16,7 @@ sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from checks import Failure, Skip, expect, until
 from nameserver import Hostile
+from processes import named
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(TOP, os.environ.get("BUILD", "build"))
@@ -278,38 +279,13 @@ openssl x509 -req -in good.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 
         return int(code), body, err
 
 
-def children(pid):
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
-            return [int(x) for x in f.read().split()]
-    except OSError:
-        return []
-
-
-def descendants(pid):
-    found = []
-    for child in children(pid):
-        found += [child, *descendants(child)]
-    return found
-
-
-def name_of(pid):
-    try:
-        with open(f"/proc/{pid}/comm", encoding="utf-8") as f:
-            return f.read().strip()
-    except OSError:
-        return ""
-
-
 def find(name):
     """Pids of processes of this name in our network namespace."""
     found, ours = [], os.readlink("/proc/self/ns/net")
-    for entry in os.listdir("/proc"):
+    for pid in named(name):
         try:
-            with open(f"/proc/{entry}/comm", encoding="ascii") as f:
-                comm = f.read().strip()
-            if comm == name and namespace_of(entry) in (ours, None) and is_ours(entry):
-                found.append(int(entry))
+            if namespace_of(pid) in (ours, None) and is_ours(pid):
+                found.append(pid)
         except OSError:
             continue
     return found

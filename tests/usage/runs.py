@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+from processes import named_below
 from world import BUILD, expect, expect_equal
 
 GAE_RUN = os.path.join(BUILD, "gae-run")
@@ -109,24 +110,14 @@ def wait_for_mark(w):
         time.sleep(0.01)
 
 
-def supervisor_of(pid):
-    found = [pid]
-    for parent in found:
-        with open(f"/proc/{parent}/comm", encoding="ascii") as f:
-            if f.read() == "gae-supervisor\n":
-                return parent
-        with open(f"/proc/{parent}/task/{parent}/children", encoding="ascii") as f:
-            found += map(int, f.read().split())
-    return None
-
-
 def test_a_killed_run_leaves_its_mark(w):
     with Listener() as listener:
         run(w, listener)
         process = send(w, listener, "wait", GAE_RUN_TEST_FLUSH_MS="20")
         expect_equal(process.stdout.readline(), "sent\n", "output")
         wait_for_mark(w)
-        os.kill(supervisor_of(process.pid), signal.SIGKILL)
+        [supervisor] = named_below(process.pid, "gae-supervisor")
+        os.kill(supervisor, signal.SIGKILL)
         process.stdin.close()
         expect_equal(process.wait(20), 125, "status")
     expect_equal(w.ask(MARKS), (1,), "marks")
