@@ -145,10 +145,9 @@ $(LIBRARY): $(call obj,$(SUPERVISOR) $(RECORDS) $(ENGINE) $(URLFETCH) $(SHARED) 
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 # What tests a part that is left out is left out as well.
-LEFT_OUT := $(if $(HAVE_URLFETCH),,tests/unit/urlfetch%.c tests/fuzz/http_request.c tests/fuzz/client_hello.c tests/bench/fetch.c)
-TEST_LIB := $(call src,tests/lib)
-$(BUILD)/tests/unit: $(call obj,$(filter-out $(LEFT_OUT),$(call src,tests/unit)) $(TEST_LIB)) $(LIBRARY)
-$(BUILD)/tests/live: $(call obj,$(call src,tests/live) $(TEST_LIB)) $(LIBRARY)
+LEFT_OUT := $(if $(HAVE_URLFETCH),,tests/unit/urlfetch%.c tests/live/urlfetch%.c tests/fuzz/http_request.c tests/fuzz/client_hello.c tests/bench/fetch.c)
+$(BUILD)/tests/unit: $(call obj,$(filter-out $(LEFT_OUT),$(call src,tests/unit))) $(LIBRARY)
+$(BUILD)/tests/live: $(call obj,$(filter-out $(LEFT_OUT),$(call src,tests/live))) $(LIBRARY)
 $(BUILD)/tests/unit $(BUILD)/tests/live:
 	$(call say,LD,$@)
 	@mkdir -p $(@D)

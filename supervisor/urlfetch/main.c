@@ -4,6 +4,7 @@
  * Started by gae-supervisor, outside the fence: what it may reach is asked of the supervisor.
  */
 #include "shared/base/log.h"
+#include "urlfetch/confine.h"
 #include "urlfetch/gateway.h"
 
 #include <errno.h>
@@ -65,6 +66,11 @@ static int run(struct gateway *gateway, int listener, int supervisor)
 	fcntl(listener, F_SETFD, FD_CLOEXEC);
 	fcntl(supervisor, F_SETFD, FD_CLOEXEC);
 	fcntl(listener, F_SETFL, O_NONBLOCK);
+	rc = confine_self(getenv("SSL_CERT_FILE"));
+	if (rc < 0) {
+		log_error("cannot put up its own fence: %s", strerror(-rc));
+		return OWN_FAILURE;
+	}
 	rc = channel_init(&gateway->channel, supervisor, listener);
 	/* Nobody can read us any more: the program may be started while libcurl gets ready. */
 	if (rc == 0)
