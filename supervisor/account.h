@@ -123,6 +123,11 @@ void account_placed(struct account *account, uint64_t cookie, const struct sock_
 void account_counted(struct account *account, uint64_t cookie, const struct tcp_numbers *numbers);
 
 /**
+ * account_note() - numbers of a TCP connection that may end without news of its last ones (SO_LINGER 0).
+ */
+void account_note(struct account *account, uint64_t cookie, const struct tcp_numbers *numbers);
+
+/**
  * account_sent() - what became of a datagram that account_may_send() allowed.
  * @to: NULL: where the socket is connected
  * @sent: bytes, or negative: nothing was; @size, @datagrams: as asked for then

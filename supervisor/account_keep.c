@@ -366,6 +366,17 @@ void account_counted(struct account *account, uint64_t cookie, const struct tcp_
 	pthread_mutex_unlock(&account->lock);
 }
 
+void account_note(struct account *account, uint64_t cookie, const struct tcp_numbers *numbers)
+{
+	struct account_socket *socket;
+
+	pthread_mutex_lock(&account->lock);
+	socket = account_find(account, cookie);
+	if (socket && socket->has_tuple && !socket->elsewhere)
+		account_count(account, socket, numbers);
+	pthread_mutex_unlock(&account->lock);
+}
+
 bool account_ended(struct account *account, const struct sock_end *end, bool fin)
 {
 	struct account_socket *socket;

@@ -379,9 +379,22 @@ static void descriptor_clause(struct filter_builder *b)
 			   "descriptors are not handed over");
 }
 
+/* Where it passes, the supervisor sets it, and notes what had been sent by then: account_note(). */
+static void linger_clause(struct filter_builder *b)
+{
+	const struct sockopt_rule *rule =
+	    plan_sockopt(b->plan, SOCKOPT_SET, SOL_SOCKET, SO_LINGER);
+	struct filter_action action = {.kind = FILTER_NOTIFY, .error = 0};
+
+	if (rule->action == SOCKOPT_PASS)
+		filter_builder_add(b, CONDS(EQ(1, SOL_SOCKET), EQ(2, SO_LINGER)), action, rule->loc,
+				   NULL);
+}
+
 void clauses_setsockopt(struct filter_builder *b)
 {
 	descriptor_clause(b);
+	linger_clause(b);
 	for (size_t i = 0; i < sizeof(reaiming) / sizeof(reaiming[0]); i++)
 		refuse_if(b, CONDS(EQ(1, reaiming[i].level), EQ(2, reaiming[i].option)), EACCES,
 			  "this option would let an allowed address stand for another host");

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* #syscalls: setsockopt */
 #include "crew.h"
+#include "net/sock_diag.h"
 #include "notify.h"
 #include "supervisor.h"
 #include "sys/dispatch.h"
@@ -7,13 +9,49 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
+
+/*
+ * With SO_LINGER and 0, close(2) sets a connection's numbers to zero before anybody hears of its end
+ * (tcp_disconnect()), and mostly it comes next: this is the last moment to read them.  While we hold
+ * the socket it cannot end.  The option is set first, so that nothing is sent in between unseen.
+ */
+static int set_linger(struct request *req)
+{
+	struct linger linger = {0};
+	struct tcp_numbers numbers;
+	int size = (int)req->call.args[4], rc;
+
+	/* As sk_setsockopt(): the length of an int at least, the bytes, the length of the structure. */
+	if (size < (int)sizeof(int))
+		return -EINVAL;
+	rc = target_read(req->tid, req->call.args[3], &linger,
+			 size < (int)sizeof(linger) ? sizeof(int) : sizeof(linger));
+	if (rc == 0 && size < (int)sizeof(linger))
+		rc = -EINVAL;
+	if (rc == 0 && !notify_alive(req->sup->listener, req->id))
+		rc = -ESRCH;
+	if (rc == 0 &&
+	    setsockopt(req->duplicate, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) < 0)
+		rc = -errno;
+	if (rc == 0 && linger.l_onoff && linger.l_linger == 0 && req->socket.type == SOCK_STREAM &&
+	    req->socket.domain != AF_UNIX && sock_diag_of(req->duplicate, &numbers) == 0)
+		account_note(req->sup->account, req->socket.cookie, &numbers);
+	return rc;
+}
 
 void sys_setsockopt(struct crew_worker *worker, struct request *req)
 {
-	if (handover_is_meant(req))
+	int rc;
+
+	if (handover_is_meant(req)) {
 		handover_claim(worker, req);
-	else
-		sys_none(worker, req);
+		return;
+	}
+	rc = request_take_socket(worker, req, (int)req->call.args[0]);
+	if (rc == 0)
+		rc = set_linger(req);
+	request_answer(req, rc);
 }
 
 /*

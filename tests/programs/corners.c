@@ -459,6 +459,33 @@ static void closed_meanwhile(void)
 	close(fd);
 }
 
+/* The one option that the supervisor sets. */
+static void lingering(void)
+{
+	struct linger set = {1, 7}, got = {0};
+	socklen_t size = sizeof(got);
+	int fds[] = {tcp(), udp()}, file = open("/dev/null", O_RDONLY);
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+		say("linger", setsockopt(fds[i], SOL_SOCKET, SO_LINGER, &set, sizeof(set)));
+		say("it is set", getsockopt(fds[i], SOL_SOCKET, SO_LINGER, &got, &size));
+		say("for so long", got.l_onoff == 1 ? got.l_linger : -1);
+	}
+	say("linger, long", setsockopt(fds[0], SOL_SOCKET, SO_LINGER, &set, 100));
+	say("linger, short", setsockopt(fds[0], SOL_SOCKET, SO_LINGER, &set, sizeof(set) - 1));
+	say("linger, shorter", setsockopt(fds[0], SOL_SOCKET, SO_LINGER, &set, sizeof(int) - 1));
+	say("linger, negative", setsockopt(fds[0], SOL_SOCKET, SO_LINGER, &set, (socklen_t)-1));
+	say("linger, nowhere", setsockopt(fds[0], SOL_SOCKET, SO_LINGER, (void *)8, sizeof(set)));
+	say("linger, a file", setsockopt(file, SOL_SOCKET, SO_LINGER, &set, sizeof(set)));
+	say("linger, nothing", setsockopt(999, SOL_SOCKET, SO_LINGER, &set, sizeof(set)));
+	set = (struct linger){1, 0};
+	say("connect", connect(fds[0], (void *)&server, sizeof(server)));
+	say("linger, 0", setsockopt(fds[0], SOL_SOCKET, SO_LINGER, &set, sizeof(set)));
+	file = accepted_from(fds[0]);
+	close(fds[0]);
+	say("so it is reset", recv(file, &got, sizeof(got), 0));
+}
+
 int main(int argc, char **argv)
 {
 	socklen_t size = sizeof(server);
@@ -487,5 +514,6 @@ int main(int argc, char **argv)
 	own_tables();
 	without_main_thread();
 	closed_meanwhile();
+	lingering();
 	return 0;
 }
