@@ -382,8 +382,7 @@ static void descriptor_clause(struct filter_builder *b)
 /* Where it passes, the supervisor sets it, and notes what had been sent by then: account_note(). */
 static void linger_clause(struct filter_builder *b)
 {
-	const struct sockopt_rule *rule =
-	    plan_sockopt(b->plan, SOCKOPT_SET, SOL_SOCKET, SO_LINGER);
+	const struct sockopt_rule *rule = plan_sockopt(b->plan, SOCKOPT_SET, SOL_SOCKET, SO_LINGER);
 	struct filter_action action = {.kind = FILTER_NOTIFY, .error = 0};
 
 	if (rule->action == SOCKOPT_PASS)
