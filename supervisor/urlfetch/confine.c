@@ -25,9 +25,28 @@ enum { ABI_REFER = 2, ABI_TRUNCATE = 3, ABI_NET = 4, ABI_SCOPE = 6 };
 #define FS_FIRST ((UINT64_C(1) << 13) - 1)
 #define FS_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 
-/* Name services, certificates, libraries that are loaded late; a system has some of them. */
-static const char *const readable[] = {"/etc", "/usr", "/lib",  "/lib64", "/run", "/var/lib",
-				       "/dev", "/sys", "/proc", "/nix",   "/gnu"};
+/*
+ * Name services, certificates, libraries that are loaded late; a system has some of them.  Not all of
+ * /run, /dev and /var/lib: there are secrets, disks and databases, which root's gae-urlfetch could read.
+ */
+static const char *const readable[] = {
+    "/etc",
+    "/usr",
+    "/lib",
+    "/lib64",
+    "/nix",
+    "/gnu",
+    "/var/lib/ca-certificates",
+    "/etc/resolv.conf", /* wherever that is */
+    "/run/systemd/resolve",
+    "/run/resolvconf",
+    "/run/NetworkManager",
+    "/dev/null",
+    "/dev/random",
+    "/dev/urandom",
+    "/proc",
+    "/sys/devices/system/cpu", /* the C library counts processors */
+};
 
 static void allow_reading(int ruleset, const char *path)
 {
