@@ -83,7 +83,7 @@ void client_watch(struct client *client)
 
 /* --- output --- */
 
-int client_put(struct client *client, const void *data, size_t size)
+char *client_reserve(struct client *client, size_t size)
 {
 	size_t left = client->out_end - client->out_at;
 
@@ -100,11 +100,20 @@ int client_put(struct client *client, const void *data, size_t size)
 		char *grown = realloc(client->out, room);
 
 		if (!grown)
-			return -ENOMEM;
+			return NULL;
 		client->out = grown;
 		client->out_room = room;
 	}
-	memcpy(client->out + client->out_end, data, size);
+	return client->out + client->out_end;
+}
+
+int client_put(struct client *client, const void *data, size_t size)
+{
+	char *out = client_reserve(client, size);
+
+	if (!out)
+		return -ENOMEM;
+	memcpy(out, data, size);
 	client->out_end += size;
 	return 0;
 }
@@ -173,7 +182,7 @@ void client_send_early(struct client *client)
 
 bool client_flush(struct client *client)
 {
-	bool more;
+	enum client_state before;
 
 	/* Requests that came together are answered one after the other: each round takes one of the input buffer. */
 	do {
@@ -184,11 +193,11 @@ bool client_flush(struct client *client)
 		}
 		if (client->out_at == client->out_end && client->state == CLIENT_ANSWERED)
 			finish_answer(client);
-		more = client->state == CLIENT_READING && client->in_at < client->in_end;
+		before = client->state;
 		read_requests(client);
-	} while (more && client->state == CLIENT_ANSWERED);
-	if (client->fetch)
-		fetch_resume(client->fetch);
+		if (client->fetch)
+			exchange_resume(client->fetch);
+	} while (client->state == CLIENT_ANSWERED && before != CLIENT_ANSWERED);
 	client_watch(client);
 	return true;
 }
@@ -310,9 +319,7 @@ static void begin_request(struct client *client)
 	set_state(client, CLIENT_SERVED, 0);
 	if (reader->request.wants_continue && reader->state == READER_BODY)
 		client_put(client, go_on, sizeof(go_on) - 1);
-	client->fetch = fetch_begin(client);
-	if (!client->fetch && client->state == CLIENT_SERVED)
-		client_fail(client, 503, "out of memory");
+	fetch_begin(client);
 }
 
 static void read_requests(struct client *client)
@@ -474,23 +481,21 @@ void client_admit(struct gateway *gateway)
 	}
 }
 
-void client_tick(struct client *client, uint64_t now_ns)
+bool client_tick(struct client *client, uint64_t now_ns)
 {
-	if (client->tunnel) {
-		tunnel_tick(client->tunnel, now_ns);
-		return;
-	}
+	if (client->tunnel)
+		return tunnel_tick(client->tunnel, now_ns);
 	if (client->fetch)
 		fetch_tick(client->fetch, now_ns);
 	if (now_ns < client->deadline_ns)
-		return;
+		return true;
 	/* A head that took too long is told so; who waits between two requests knows it. */
 	if (client->state == CLIENT_READING && client->reader.head_size > 0) {
 		client->reader.state = READER_FAILED;
 		client->answered = false;
 		client_fail(client, 408, "the head of the request took longer than 10 seconds");
-		client_flush(client);
-	} else {
-		client_free(client);
+		return true;
 	}
+	client_free(client);
+	return false;
 }
