@@ -24,7 +24,8 @@
 #define LINGER_NS (2 * SECOND_NS)
 #define ACCEPT_AGAIN_NS (SECOND_NS / 10)
 #define ERROR_MAX 1024
-#define OUT_KEPT (64 << 10) /* of the output buffer, from one answer to the next */
+#define OUT_KEPT                                                                                   \
+	(72 << 10) /* of the output buffer, from one answer to the next: a piece and more */
 
 static void set_state(struct client *client, enum client_state state, uint64_t ns)
 {

@@ -39,10 +39,10 @@ enum client_state {
 #define CLIENT_OUT_LIMIT (256 << 10) /* of an answer that is not taken: then no more is read */
 /*
  * An answer goes on in pieces of this size: they come from and go to memory that the cache still has,
- * and the client reads while the server writes.  One piece is what the kernel takes for a socket's
- * data at a time.
+ * and the client reads while the server writes.  On loopback a segment takes 65483 bytes; of a
+ * larger piece the rest would go in a small one of its own.
  */
-#define CLIENT_OUT_EARLY (32 << 10)
+#define CLIENT_OUT_EARLY (63 << 10)
 
 struct client {
 	struct client *next, *prev;

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#define PIECES_AT_ONCE 16 /* then others have their turn */
-#define CHUNK_LINE 6      /* "3fff\r\n" */
+#define PIECES_AT_ONCE 4 /* then others have their turn */
+#define CHUNK_LINE 6     /* "3fff\r\n" */
 #define BODY_PIECE ((16 << 10) - 32)
 
 _Static_assert(FETCH_OUT_SIZE - REQUEST_HEAD_MAX >= BODY_PIECE + CHUNK_LINE + 2 + 5,
@@ -162,11 +162,13 @@ static ssize_t receive_here(struct fetch *fetch, size_t *room)
 static ssize_t receive_there(struct fetch *fetch, size_t *room)
 {
 	struct client *client = fetch->client;
-	char *out = client_reserve(client, CLIENT_OUT_EARLY);
-	size_t body;
+	size_t waiting = client->out_end - client->out_at, body;
+	char *out;
 	ssize_t n;
 
-	*room = CLIENT_OUT_EARLY;
+	/* What waits already goes with it, in one piece. */
+	*room = waiting < CLIENT_OUT_EARLY ? CLIENT_OUT_EARLY - waiting : CLIENT_OUT_EARLY;
+	out = client_reserve(client, *room);
 	if (!out)
 		return -ENOMEM;
 	n = upstream_receive(fetch->upstream, out, *room);

@@ -19,6 +19,7 @@
 #define MS UINT64_C(1000000)
 #define TICK_MAX_MS 60000
 #define SPIN_NS UINT64_C(50000)
+#define SPIN_CLIENTS_MAX 8
 
 /* --- sources --- */
 
@@ -259,7 +260,7 @@ static void run_timer(struct gateway *gateway)
 }
 
 /*
- * With one client alone, each message finds us asleep.  The answer of a server that is near comes within
+ * With few clients, each message finds us asleep.  The answer of a server that is near comes within
  * the time that it takes to go to sleep and be woken again.  Whoever else wants the processor has it
  * meanwhile.
  */
@@ -292,7 +293,7 @@ void gateway_run(struct gateway *gateway)
 			client_admit(gateway);
 		gateway_watch(gateway, &gateway->listener, room ? EPOLLIN : 0);
 		n = await(gateway, events, sleep_ms(gateway, first, now));
-		gateway->spins = n > 0 && gateway->n_clients == 1;
+		gateway->spins = n > 0 && gateway->n_clients <= SPIN_CLIENTS_MAX;
 		for (int i = 0; i < n; i++) {
 			struct source *source = events[i].data.ptr;
 

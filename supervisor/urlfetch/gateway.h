@@ -50,7 +50,7 @@ struct gateway {
 	struct client *clients;
 	size_t n_clients, clients_max;
 	uint64_t accept_at_ns; /* no descriptor was to be had: none is taken before this */
-	bool spins;            /* one client, one request: see await() */
+	bool spins;            /* something was to do, for few clients: see await() */
 	struct source *dead;   /* freed when the events at hand are dealt with */
 	/* What the command line says. */
 	const char *app;
