@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "urlfetch/connect.h"
 
+#include "shared/base/clock.h"
 #include "shared/base/fd.h"
 #include "urlfetch/fetch.h"
 #include "urlfetch/upstream.h"
@@ -14,6 +15,8 @@
 #include <unistd.h>
 
 enum { FORBIDDEN = 403, TOO_MANY = 429, UNAVAILABLE = 503 };
+/* After so long getaddrinfo(3) has most likely given up. */
+#define LOOK_UP_NS UINT64_C(30000000000)
 #define TLS_RECORD_MAX (16L << 10) /* what libcurl hands out at a time */
 
 /* --- the hooks --- */
@@ -40,7 +43,8 @@ static int on_resolve(void *state, void *reserved, void *context)
 	int error;
 
 	(void)state, (void)reserved;
-	if (is_address(&fetch->url))
+	fetch->looks_up = !is_address(&fetch->url);
+	if (!fetch->looks_up)
 		return 0;
 	error = channel_ask_name(&fetch->gateway->channel, fetch->url.host, &answer);
 	if (error == RELAY_WAIT)
@@ -75,6 +79,7 @@ static curl_socket_t on_open_socket(void *context, curlsocktype purpose,
 	socklen_t size = sizeof(cookie);
 	int out;
 
+	fetch->looks_up = false;
 	if (purpose != CURLSOCKTYPE_IPCXN || address->addrlen > sizeof(to))
 		return CURL_SOCKET_BAD;
 	memcpy(&to, &address->addr, address->addrlen);
@@ -149,10 +154,30 @@ int connect_begin(struct fetch *fetch)
 	return -ENOMEM;
 }
 
+/*
+ * libcurl looks names up in a thread, and waits for it where it is told to stop: as long as name
+ * servers are silent, everybody would wait.  Left alone, it ends by itself.  But not more of them than
+ * a few: who fetches and leaves, again and again, would have threads of ours without end.
+ */
+static bool may_abandon(struct gateway *gateway)
+{
+	uint64_t now = clock_now_ns(),
+		 *at = &gateway->abandoned_ns[gateway->n_abandoned % GATEWAY_ABANDONED_MAX];
+
+	if (*at && now < *at + LOOK_UP_NS)
+		return false;
+	*at = now;
+	gateway->n_abandoned++;
+	return true;
+}
+
 void connect_stop(struct fetch *fetch)
 {
 	if (!fetch->easy)
 		return;
+	if (fetch->looks_up && may_abandon(fetch->gateway))
+		curl_easy_setopt(fetch->easy, CURLOPT_QUICK_EXIT, 1L);
+	fetch->looks_up = false;
 	curl_multi_remove_handle(fetch->gateway->multi, fetch->easy);
 	curl_easy_cleanup(fetch->easy);
 	fetch->easy = NULL;

@@ -171,6 +171,7 @@ void fetch_connected(struct fetch *fetch, CURLcode code)
 	struct upstream *upstream;
 	char text[512];
 
+	fetch->looks_up = false;
 	if (code == CURLE_OK && fetch->only_connects) {
 		tunnel_begin(fetch);
 	} else if (code == CURLE_OK) {

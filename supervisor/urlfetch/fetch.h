@@ -38,6 +38,7 @@ struct fetch {
 	CURL *easy;                /* connects; NULL: does not */
 	struct upstream *upstream; /* the exchange runs on it; NULL: none does */
 	bool only_connects;
+	bool looks_up; /* libcurl is asking a name server */
 	bool follows;
 	bool waits;   /* the policy waits for a name */
 	bool retried; /* on a fresh connection, since the kept one was closed */

@@ -21,7 +21,8 @@
  * files allows fewer clients, the others wait in the listener's queue.
  */
 #define GATEWAY_CLIENTS_MAX 512
-#define GATEWAY_SPARE_MAX 32 /* fetches kept for the next requests */
+#define GATEWAY_ABANDONED_MAX 32 /* see connect_stop() */
+#define GATEWAY_SPARE_MAX 32     /* fetches kept for the next requests */
 
 struct client;
 struct fetch;
@@ -44,6 +45,8 @@ struct gateway {
 	CURLM *multi;                               /* makes connections */
 	struct upstream *kept_newest, *kept_oldest; /* that wait for their next request */
 	size_t n_kept, kept_max;
+	uint64_t abandoned_ns[GATEWAY_ABANDONED_MAX]; /* when look-ups were given up, in a ring */
+	size_t n_abandoned;
 	struct fetch *spare_fetches[GATEWAY_SPARE_MAX];
 	size_t n_spare_fetches;
 	uint64_t curl_at_ns; /* when libcurl wants to be called; UINT64_MAX: never */
