@@ -126,7 +126,4 @@ ssize_t client_read_body(struct client *client, char *out, size_t room);
 /** client_watch() - register what the loop shall tell of it, by its state. */
 void client_watch(struct client *client);
 
-/** client_status_text() - reason phrase of a status that we send ourselves. */
-const char *client_status_text(int status);
-
 #endif
