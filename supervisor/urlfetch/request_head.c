@@ -82,8 +82,10 @@ static void put_host(struct text *text, const struct rules_url *url)
 	put(text, "[", url->bracketed);
 	put_string(text, url->host);
 	put(text, "]", url->bracketed);
-	if (url->port != (url->https ? 443 : 80))
-		put(text, port, (size_t)snprintf(port, sizeof(port), ":%u", url->port));
+	if (url->port != (url->https ? 443 : 80)) {
+		snprintf(port, sizeof(port), ":%u", url->port);
+		put_string(text, port);
+	}
 }
 
 size_t request_head_write(const struct request_head *head, char *out)
