@@ -129,7 +129,7 @@ $(BUILD)/obj/llhttp/%.o: $(LLHTTP)/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -std=c11 -fPIE $(HARDEN) $(LLHTTP_FLAGS) -w -c -o $@ $<
 LLHTTP_FLAGS := -isystem $(LLHTTP_INCLUDE) -isystem $(LLHTTP_INCLUDE)/llhttp -DLLHTTP_STRICT_MODE=1
-$(BUILD)/obj/supervisor/urlfetch/%.o $(BUILD)/obj/tests/unit/urlfetch%.o $(BUILD)/obj/tests/fuzz/http_request.o: PROJECT_CPPFLAGS += $(LLHTTP_FLAGS)
+$(BUILD)/obj/supervisor/urlfetch/%.o $(BUILD)/obj/tests/unit/urlfetch%.o $(BUILD)/obj/tests/fuzz/http_%.o: PROJECT_CPPFLAGS += $(LLHTTP_FLAGS)
 
 # Rebuild when compiler or flags change.
 FLAGS := $(STATIC) $(CC) $(CPPFLAGS) $(PROJECT_CPPFLAGS) $(CFLAGS) $(PROJECT_CFLAGS) $(LDFLAGS)
@@ -145,7 +145,7 @@ $(LIBRARY): $(call obj,$(SUPERVISOR) $(RECORDS) $(ENGINE) $(URLFETCH) $(SHARED) 
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 # What tests a part that is left out is left out as well.
-LEFT_OUT := $(if $(HAVE_URLFETCH),,tests/unit/urlfetch%.c tests/live/urlfetch%.c tests/fuzz/http_request.c tests/fuzz/client_hello.c tests/bench/fetch.c)
+LEFT_OUT := $(if $(HAVE_URLFETCH),,tests/unit/urlfetch%.c tests/live/urlfetch%.c tests/fuzz/http_%.c tests/fuzz/client_hello.c tests/bench/fetch.c)
 $(BUILD)/tests/unit: $(call obj,$(filter-out $(LEFT_OUT),$(call src,tests/unit))) $(LIBRARY)
 $(BUILD)/tests/live: $(call obj,$(filter-out $(LEFT_OUT),$(call src,tests/live))) $(LIBRARY)
 $(BUILD)/tests/unit $(BUILD)/tests/live:

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -23,8 +22,8 @@
 #define STUCK_NS (30 * SECOND_NS) /* for the client to take anything of an answer */
 #define LINGER_NS (2 * SECOND_NS)
 #define ACCEPT_AGAIN_NS (SECOND_NS / 10)
-#define ERROR_MAX 1024
-#define OUT_KEPT (64 << 10) /* of the output buffer, from one answer to the next */
+#define OUT_KEPT                                                                                   \
+	(72 << 10) /* of the output buffer, from one answer to the next: a piece and more */
 
 static void set_state(struct client *client, enum client_state state, uint64_t ns)
 {
@@ -83,7 +82,7 @@ void client_watch(struct client *client)
 
 /* --- output --- */
 
-int client_put(struct client *client, const void *data, size_t size)
+char *client_reserve(struct client *client, size_t size)
 {
 	size_t left = client->out_end - client->out_at;
 
@@ -100,11 +99,20 @@ int client_put(struct client *client, const void *data, size_t size)
 		char *grown = realloc(client->out, room);
 
 		if (!grown)
-			return -ENOMEM;
+			return NULL;
 		client->out = grown;
 		client->out_room = room;
 	}
-	memcpy(client->out + client->out_end, data, size);
+	return client->out + client->out_end;
+}
+
+int client_put(struct client *client, const void *data, size_t size)
+{
+	char *out = client_reserve(client, size);
+
+	if (!out)
+		return -ENOMEM;
+	memcpy(out, data, size);
 	client->out_end += size;
 	return 0;
 }
@@ -173,7 +181,7 @@ void client_send_early(struct client *client)
 
 bool client_flush(struct client *client)
 {
-	bool more;
+	enum client_state before;
 
 	/* Requests that came together are answered one after the other: each round takes one of the input buffer. */
 	do {
@@ -184,11 +192,11 @@ bool client_flush(struct client *client)
 		}
 		if (client->out_at == client->out_end && client->state == CLIENT_ANSWERED)
 			finish_answer(client);
-		more = client->state == CLIENT_READING && client->in_at < client->in_end;
+		before = client->state;
 		read_requests(client);
-	} while (more && client->state == CLIENT_ANSWERED);
-	if (client->fetch)
-		fetch_resume(client->fetch);
+		if (client->fetch)
+			exchange_resume(client->fetch);
+	} while (client->state == CLIENT_ANSWERED && before != CLIENT_ANSWERED);
 	client_watch(client);
 	return true;
 }
@@ -201,64 +209,6 @@ void client_done(struct client *client)
 	    client->end_of_input)
 		client->close_then = true;
 	set_state(client, CLIENT_ANSWERED, STUCK_NS);
-}
-
-const char *client_status_text(int status)
-{
-	static const struct {
-		int status;
-		const char *text;
-	} texts[] = {
-	    {400, "Bad Request"},
-	    {403, "Forbidden"},
-	    {405, "Method Not Allowed"},
-	    {408, "Request Timeout"},
-	    {413, "Content Too Large"},
-	    {414, "URI Too Long"},
-	    {429, "Too Many Requests"},
-	    {431, "Request Header Fields Too Large"},
-	    {501, "Not Implemented"},
-	    {502, "Bad Gateway"},
-	    {503, "Service Unavailable"},
-	    {504, "Gateway Timeout"},
-	    {505, "HTTP Version Not Supported"},
-	};
-
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		if (texts[i].status == status)
-			return texts[i].text;
-	return "Error";
-}
-
-void client_fail(struct client *client, int status, const char *why)
-{
-	char body[ERROR_MAX], head[ERROR_MAX];
-	bool no_body =
-	    client->reader.state != READER_FAILED && !strcmp(client->reader.request.method, "HEAD");
-	int n = snprintf(body, sizeof(body), "gae-urlfetch: %s\n", why);
-	int m;
-
-	n = n < (int)sizeof(body) ? n : (int)sizeof(body) - 1;
-	client->close_then |= client->reader.state != READER_DONE;
-	/* An answer that has begun can only be broken off, so that nobody takes it for whole. */
-	if (client->answered) {
-		client->close_then = true;
-		client->broken_off = client->until_close;
-		client_done(client);
-		return;
-	}
-	client->answered = true;
-	m = snprintf(head, sizeof(head),
-		     "HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\n"
-		     "Content-Length: %d\r\nX-Urlfetch-Error: %d\r\n%s\r\n",
-		     status, client_status_text(status), n, status,
-		     client->close_then || !client->reader.request.keep_alive
-			 ? "Connection: close\r\n"
-			 : "");
-	if (client_put(client, head, (size_t)m) < 0 ||
-	    (!no_body && client_put(client, body, (size_t)n) < 0))
-		client->close_then = true;
-	client_done(client);
 }
 
 /* --- input --- */
@@ -310,9 +260,7 @@ static void begin_request(struct client *client)
 	set_state(client, CLIENT_SERVED, 0);
 	if (reader->request.wants_continue && reader->state == READER_BODY)
 		client_put(client, go_on, sizeof(go_on) - 1);
-	client->fetch = fetch_begin(client);
-	if (!client->fetch && client->state == CLIENT_SERVED)
-		client_fail(client, 503, "out of memory");
+	fetch_begin(client);
 }
 
 static void read_requests(struct client *client)
@@ -474,23 +422,21 @@ void client_admit(struct gateway *gateway)
 	}
 }
 
-void client_tick(struct client *client, uint64_t now_ns)
+bool client_tick(struct client *client, uint64_t now_ns)
 {
-	if (client->tunnel) {
-		tunnel_tick(client->tunnel, now_ns);
-		return;
-	}
+	if (client->tunnel)
+		return tunnel_tick(client->tunnel, now_ns);
 	if (client->fetch)
 		fetch_tick(client->fetch, now_ns);
 	if (now_ns < client->deadline_ns)
-		return;
+		return true;
 	/* A head that took too long is told so; who waits between two requests knows it. */
 	if (client->state == CLIENT_READING && client->reader.head_size > 0) {
 		client->reader.state = READER_FAILED;
 		client->answered = false;
 		client_fail(client, 408, "the head of the request took longer than 10 seconds");
-		client_flush(client);
-	} else {
-		client_free(client);
+		return true;
 	}
+	client_free(client);
+	return false;
 }

@@ -36,13 +36,13 @@ enum client_state {
 };
 
 #define CLIENT_IN_SIZE (16 << 10)
-#define CLIENT_OUT_LIMIT (256 << 10) /* of an answer that is not taken: then libcurl is paused */
+#define CLIENT_OUT_LIMIT (256 << 10) /* of an answer that is not taken: then no more is read */
 /*
  * An answer goes on in pieces of this size: they come from and go to memory that the cache still has,
- * and the client reads while the server writes.  One piece is what the kernel takes for a socket's
- * data at a time, and two of what libcurl hands out.
+ * and the client reads while the server writes.  On loopback a segment takes 65483 bytes; of a
+ * larger piece the rest would go in a small one of its own.
  */
-#define CLIENT_OUT_EARLY (32 << 10)
+#define CLIENT_OUT_EARLY (63 << 10)
 
 struct client {
 	struct client *next, *prev;
@@ -76,8 +76,8 @@ void client_accept(struct gateway *gateway);
 /** client_admit() - begin to serve those that wait, where they are announced. */
 void client_admit(struct gateway *gateway);
 
-/** client_tick() - end what is over its time. */
-void client_tick(struct client *client, uint64_t now_ns);
+/** client_tick() - end what is over its time.  Return: false: the client is gone, and freed. */
+bool client_tick(struct client *client, uint64_t now_ns);
 
 /** client_free() - close it, with its fetch or tunnel. */
 void client_free(struct client *client);
@@ -93,6 +93,9 @@ void client_fail(struct client *client, int status, const char *why);
 /** client_put() - add to the output; sent by client_flush().  Return: 0, or -ENOMEM. */
 int client_put(struct client *client, const void *data, size_t size);
 
+/** client_reserve() - room for @size bytes behind the output; .out_end says how many of them it is.  Return: NULL: there is no memory. */
+char *client_reserve(struct client *client, size_t size);
+
 /**
  * client_send_early() - send what goes where that is worth a call.  Where it fails nothing happens:
  * client_flush() meets the same error, and may free the client.
@@ -105,7 +108,7 @@ bool client_flush(struct client *client);
 /** client_is_full() - too much of the answer waits for the client. */
 bool client_is_full(const struct client *client);
 
-/** client_has_room() - so much of it was taken that libcurl may go on. */
+/** client_has_room() - so much of it was taken that more may come. */
 bool client_has_room(const struct client *client);
 
 /** client_has_input() - client_read_body() has something to say. */
@@ -122,8 +125,5 @@ ssize_t client_read_body(struct client *client, char *out, size_t room);
 
 /** client_watch() - register what the loop shall tell of it, by its state. */
 void client_watch(struct client *client);
-
-/** client_status_text() - reason phrase of a status that we send ourselves. */
-const char *client_status_text(int status);
 
 #endif

@@ -3,7 +3,9 @@
 
 #include "shared/base/clock.h"
 #include "urlfetch/client.h"
+#include "urlfetch/connect.h"
 #include "urlfetch/tunnel.h"
+#include "urlfetch/upstream.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,82 +25,56 @@ void fetch_refuse(struct fetch *fetch, int status, const char *why)
 	snprintf(fetch->why, sizeof(fetch->why), "%s", why);
 }
 
-/* Takes the easy handle out of libcurl's hands. */
 static void stop(struct fetch *fetch)
 {
-	if (fetch->running)
-		curl_multi_remove_handle(fetch->gateway->multi, fetch->easy);
-	fetch->running = false;
-	if (fetch->only_connects) { /* the handle keeps its connection to itself */
-		curl_easy_cleanup(fetch->easy);
-		fetch->easy = NULL;
-	} else if (fetch->headers) {
-		curl_easy_setopt(fetch->easy, CURLOPT_HTTPHEADER, NULL);
-	}
-	curl_slist_free_all(fetch->headers);
-	fetch->headers = NULL;
+	connect_stop(fetch);
+	upstream_free(fetch->upstream);
+	fetch->upstream = NULL;
 }
 
-/* A fetch is large, and an easy handle dear: the next request takes them over. */
+/* A fetch is large: the next request takes it over. */
 static struct fetch *fetch_new(struct gateway *gateway)
 {
-	struct fetch *fetch;
-
 	if (gateway->n_spare_fetches > 0)
 		return gateway->spare_fetches[--gateway->n_spare_fetches];
-	fetch = malloc(sizeof(*fetch));
-	if (fetch)
-		fetch->easy = NULL;
-	return fetch;
-}
-
-static void fetch_keep(struct fetch *fetch)
-{
-	struct gateway *gateway = fetch->gateway;
-
-	if (gateway->n_spare_fetches < GATEWAY_SPARE_MAX) {
-		gateway->spare_fetches[gateway->n_spare_fetches++] = fetch;
-		return;
-	}
-	curl_easy_cleanup(fetch->easy);
-	free(fetch);
+	return malloc(sizeof(struct fetch));
 }
 
 void fetch_end(struct fetch *fetch)
 {
+	struct gateway *gateway;
+
 	if (!fetch)
 		return;
 	stop(fetch);
-	fetch_keep(fetch);
+	gateway = fetch->gateway;
+	if (gateway->n_spare_fetches < GATEWAY_SPARE_MAX)
+		gateway->spare_fetches[gateway->n_spare_fetches++] = fetch;
+	else
+		free(fetch);
 }
 
-/* Answers with an error and frees the fetch. */
-static void fail(struct fetch *fetch, int status, const char *why)
+void fetch_fail(struct fetch *fetch, int status, const char *why)
 {
-	struct client *client = fetch->client;
-
-	client_fail(client, status, why);
+	/* The reason may be in the fetch; what is put is a copy. */
+	client_fail(fetch->client, status, why);
 	fetch_end(fetch);
 }
 
-/* Return: 0; -1: there is no memory, and the client was told. */
-static int start(struct fetch *fetch)
+/* On its way, or failed: then the fetch is gone. */
+static void start(struct fetch *fetch)
 {
-	uint64_t now = clock_now_ns();
+	struct upstream *upstream = NULL;
 
-	fetch_answer_reset(fetch);
 	fetch->refused = 0;
-	fetch->waits = fetch->waits_body = fetch->waits_room = false;
+	fetch->waits = false;
 	fetch->retry_ns = 0;
-	if (!fetch->easy)
-		fetch->easy = fetch_easy_new(fetch);
-	if (fetch->easy && fetch_easy_set(fetch, now) == 0 &&
-	    curl_multi_add_handle(fetch->gateway->multi, fetch->easy) == CURLM_OK) {
-		fetch->running = true;
-		return 0;
-	}
-	fail(fetch, 503, "out of memory");
-	return -1;
+	if (!fetch->only_connects && !fetch->retried)
+		upstream = upstream_take(fetch->gateway, &fetch->url);
+	if (upstream)
+		exchange_begin(fetch, upstream);
+	else if (connect_begin(fetch) < 0)
+		fetch_fail(fetch, 503, "out of memory");
 }
 
 /* The request's own wishes.  Return: 0 or -1: they are none. */
@@ -125,167 +101,190 @@ static int read_wishes(struct fetch *fetch, const struct reader_request *request
 	return 0;
 }
 
-/* Makes @url the fetch's own.  Return: 0, or a status with *@why. */
-static int set_url(struct fetch *fetch, const struct rules_url *url, const char **why)
-{
-	size_t size;
-
-	*why = "a URL that is too long";
-	size = rules_write_url(url, fetch->text, sizeof(fetch->text));
-	return size ? rules_read_url(fetch->text, size, &fetch->url, why) : 414;
-}
-
-struct fetch *fetch_begin(struct client *client)
+void fetch_begin(struct client *client)
 {
 	const struct reader_request *request = &client->reader.request;
 	struct fetch *fetch = fetch_new(client->gateway);
-	struct rules_url url = request->url;
-	const char *why;
-	int status;
 
-	if (!fetch)
-		return NULL;
-	/* .lines goes by .lines_size. */
-	memset(&fetch->client, 0, offsetof(struct fetch, lines) - offsetof(struct fetch, client));
+	if (!fetch) {
+		client_fail(client, 503, "out of memory");
+		return;
+	}
+	memset(fetch, 0, offsetof(struct fetch, why));
+	client->fetch = fetch;
 	fetch->client = client;
 	fetch->gateway = client->gateway;
 	fetch->only_connects = request->connect;
 	fetch->has_body = request->chunked || request->length > 0;
-	/* libcurl shall connect, and not shake hands. */
-	url.https = url.https && !request->connect;
-	status = set_url(fetch, &url, &why);
-	if (!status && read_wishes(fetch, request) < 0) {
-		status = 400;
-		why = "X-Urlfetch-Follow-Redirects is true or false, X-Urlfetch-Deadline is "
-		      "seconds";
-	}
-	/* libcurl would send it as an upload, and then wait for the body of the answer. */
-	if (!status && fetch->has_body && !strcmp(request->method, "HEAD")) {
-		status = 400;
-		why = "HEAD with a body";
-	}
-	if (status) {
-		fail(fetch, status, why);
-		return NULL;
-	}
-	return start(fetch) == 0 ? fetch : NULL;
+	fetch->url = request->url;
+	if (read_wishes(fetch, request) < 0)
+		fetch_fail(fetch, 400,
+			   "X-Urlfetch-Follow-Redirects is true or false, X-Urlfetch-Deadline is "
+			   "seconds");
+	else if (fetch->has_body && !strcmp(request->method, "HEAD"))
+		fetch_fail(fetch, 400, "HEAD with a body");
+	else
+		start(fetch);
 }
 
-void fetch_resume(struct fetch *fetch)
+uint64_t fetch_due(const struct fetch *fetch)
 {
-	bool body = fetch->waits_body && client_has_input(fetch->client);
-	bool room = fetch->waits_room && client_has_room(fetch->client);
-
-	if (!fetch->running || (!body && !room))
-		return;
-	fetch->waits_body = fetch->waits_room = false;
-	curl_easy_pause(fetch->easy, CURLPAUSE_CONT);
+	return fetch->retry_ns && fetch->retry_ns < fetch->deadline_ns ? fetch->retry_ns
+								       : fetch->deadline_ns;
 }
 
 void fetch_tick(struct fetch *fetch, uint64_t now_ns)
 {
-	if (fetch->retry_ns && now_ns >= fetch->retry_ns)
+	const struct gateway *gateway = fetch->gateway;
+	char why[128];
+
+	if (now_ns >= fetch->deadline_ns) {
+		snprintf(why, sizeof(why),
+			 "the deadline is over (%u seconds, up to %u by X-Urlfetch-Deadline)",
+			 gateway->deadline_s, gateway->deadline_max_s);
+		fetch_fail(fetch, 504, why);
+	} else if (fetch->retry_ns && now_ns >= fetch->retry_ns) {
 		start(fetch);
+	}
 }
 
-/* --- the end --- */
+/* --- the connection --- */
 
-/* Return: 0: a new request is on its way; else a status and *@why. */
+static void describe(const struct fetch *fetch, CURLcode code, char *why, size_t room)
+{
+	switch (code) {
+	case CURLE_COULDNT_RESOLVE_HOST:
+		snprintf(why, room, "%s: the name cannot be resolved", fetch->url.host);
+		break;
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_OPERATION_TIMEDOUT: /* libcurl's own patience, of minutes */
+		snprintf(why, room, "%s port %u: the connection failed", fetch->url.host,
+			 fetch->url.port);
+		break;
+	default:
+		snprintf(why, room, "%s: %s", fetch->url.host, curl_easy_strerror(code));
+	}
+}
+
+void fetch_connected(struct fetch *fetch, CURLcode code)
+{
+	struct upstream *upstream;
+	char text[512];
+
+	fetch->looks_up = false;
+	if (code == CURLE_OK && fetch->only_connects) {
+		tunnel_begin(fetch);
+	} else if (code == CURLE_OK) {
+		upstream = connect_take(fetch);
+		connect_stop(fetch);
+		if (upstream)
+			exchange_begin(fetch, upstream);
+		else
+			fetch_fail(fetch, 503, "out of memory");
+	} else if (fetch->waits && clock_now_ns() < fetch->deadline_ns) {
+		stop(fetch);
+		fetch->retry_ns = clock_now_ns() + RETRY_NS;
+	} else if (fetch->refused) {
+		fetch_fail(fetch, fetch->refused, fetch->why);
+	} else {
+		describe(fetch, code, text, sizeof(text));
+		fetch_fail(fetch, 502, text);
+	}
+}
+
+void fetch_retry(struct fetch *fetch)
+{
+	stop(fetch);
+	fetch->retried = true;
+	start(fetch);
+}
+
+/* --- redirects --- */
+
+/* RFC 9110, 10.2.2: where @location leads to from @url.  Return: false: nowhere. */
+static bool resolve(const struct rules_url *url, const char *location, size_t size, char *out,
+		    size_t room)
+{
+	char text[RULES_URL_MAX + 16], *to = NULL;
+	CURLU *parts = curl_url();
+	bool done = false;
+
+	if (parts && size < sizeof(text) && rules_write_url(url, text, sizeof(text)) &&
+	    curl_url_set(parts, CURLUPART_URL, text, CURLU_PATH_AS_IS) == CURLUE_OK) {
+		memcpy(text, location, size);
+		text[size] = '\0';
+		text[strcspn(text, "#")] = '\0'; /* a fragment is for the client */
+		done = curl_url_set(parts, CURLUPART_URL, text,
+				    CURLU_PATH_AS_IS | CURLU_URLENCODE |
+					CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+		       curl_url_get(parts, CURLUPART_URL, &to, 0) == CURLUE_OK && strlen(to) < room;
+	}
+	if (done)
+		snprintf(out, room, "%s", to);
+	curl_free(to);
+	curl_url_cleanup(parts);
+	return done;
+}
+
+bool fetch_is_followed(struct fetch *fetch)
+{
+	const struct answer *answer = &fetch->answer;
+	int status = answer->status;
+
+	if (!fetch->follows || !answer->location ||
+	    (status != 301 && status != 302 && status != 303 && status != 307))
+		return false;
+	if (!resolve(&fetch->url, answer->location, answer->location_size, fetch->text,
+		     sizeof(fetch->text)))
+		fetch->text[0] = '\0';
+	return true;
+}
+
+/* Return: 0: fetch->url is where it leads to; else a status and *@why. */
 static int follow(struct fetch *fetch, const char **why)
 {
 	const char *method = fetch->client->reader.request.method;
-	struct rules_url to, from = fetch->url;
-	char *location = NULL, text[RULES_URL_MAX + 16];
+	struct rules_url from = fetch->url;
 	int status;
 
 	*why = "more than five redirects";
 	if (fetch->redirects++ == RULES_REDIRECTS_MAX)
 		return 502;
 	*why = "a redirect that would need the body of the request a second time";
-	if (fetch->status == 307 && fetch->has_body)
+	if (fetch->answer.status == 307 && fetch->has_body)
 		return 502;
 	*why = "a redirect to nowhere";
-	curl_easy_getinfo(fetch->easy, CURLINFO_REDIRECT_URL, &location);
-	if (!location || strlen(location) >= sizeof(text))
+	if (!fetch->text[0])
 		return 502;
-	snprintf(text, sizeof(text), "%s", location);
-	text[strcspn(text, "#")] = '\0'; /* a fragment is for the client */
-	status = rules_read_url(text, strlen(text), &to, why);
+	status = rules_read_url(fetch->text, strlen(fetch->text), &fetch->url, why);
 	if (status)
 		return status;
 	/* urlfetch_stub.py: a POST becomes a GET, but for 307. */
-	if (fetch->status != 307 && strcmp(method, "HEAD") != 0) {
+	if (fetch->answer.status != 307 && strcmp(method, "HEAD") != 0) {
 		fetch->has_body = false;
 		fetch->becomes_get = true;
 	}
-	fetch->strips |= !rules_is_same_origin(&from, &to);
-	stop(fetch);
-	status = set_url(fetch, &to, why);
-	if (!status)
-		start(fetch);
-	return status;
+	fetch->strips |= !rules_is_same_origin(&from, &fetch->url);
+	fetch->retried = false;
+	return 0;
 }
 
-static void finish(struct fetch *fetch)
+void fetch_answered(struct fetch *fetch)
 {
 	struct client *client = fetch->client;
+	const char *why;
+	int status;
 
-	if (fetch_answer_end(fetch) < 0)
+	if (fetch->swallow) {
+		status = follow(fetch, &why);
+		if (status)
+			fetch_fail(fetch, status, why);
+		else
+			start(fetch);
+		return;
+	}
+	if (fetch_put_end(client) < 0)
 		client->close_then = true;
 	client_done(client);
 	fetch_end(fetch);
-}
-
-static void describe(const struct fetch *fetch, CURLcode code, char *why, size_t room)
-{
-	const struct gateway *gateway = fetch->gateway;
-
-	switch (code) {
-	case CURLE_OPERATION_TIMEDOUT:
-		snprintf(why, room,
-			 "the deadline is over (%u seconds, up to %u by X-Urlfetch-Deadline)",
-			 gateway->deadline_s, gateway->deadline_max_s);
-		break;
-	case CURLE_COULDNT_RESOLVE_HOST:
-		snprintf(why, room, "%s: the name cannot be resolved", fetch->url.host);
-		break;
-	case CURLE_COULDNT_CONNECT:
-		snprintf(why, room, "%s port %u: the connection failed", fetch->url.host,
-			 fetch->url.port);
-		break;
-	default:
-		snprintf(why, room, "%s: %s", fetch->url.host,
-			 fetch->bad_answer ? "this is no answer that HTTP knows"
-					   : curl_easy_strerror(code));
-	}
-}
-
-void fetch_done(struct fetch *fetch, CURLcode code)
-{
-	struct client *client = fetch->client;
-	const char *why = fetch->why;
-	char text[512];
-	int status;
-
-	if (code == CURLE_OK && (fetch->broken || fetch->bad_answer))
-		code = CURLE_WRITE_ERROR;
-	if (code == CURLE_OK && !fetch->only_connects && fetch->swallow) {
-		status = follow(fetch, &why);
-		if (status)
-			fail(fetch, status, why);
-	} else if (code == CURLE_OK && fetch->only_connects) {
-		tunnel_begin(fetch);
-	} else if (code == CURLE_OK && fetch->head_done) {
-		finish(fetch);
-	} else if (fetch->waits && !fetch->sent_body && clock_now_ns() < fetch->deadline_ns) {
-		stop(fetch);
-		fetch->retry_ns = clock_now_ns() + RETRY_NS;
-	} else if (fetch->refused) {
-		fail(fetch, fetch->refused, fetch->why);
-	} else if (client->reader.state == READER_FAILED) {
-		fail(fetch, client->reader.status, client->reader.why);
-	} else {
-		describe(fetch, code, text, sizeof(text));
-		fail(fetch, code == CURLE_OPERATION_TIMEDOUT ? 504 : 502, text);
-	}
 }

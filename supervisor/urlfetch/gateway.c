@@ -5,6 +5,7 @@
 #include "shared/base/compiler.h"
 #include "urlfetch/client.h"
 #include "urlfetch/fetch.h"
+#include "urlfetch/upstream.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -18,6 +19,7 @@
 #define MS UINT64_C(1000000)
 #define TICK_MAX_MS 60000
 #define SPIN_NS UINT64_C(50000)
+#define SPIN_CLIENTS_MAX 8
 
 /* --- sources --- */
 
@@ -69,8 +71,22 @@ static void free_dead(struct gateway *gateway)
 struct curl_source {
 	struct source source;
 	struct gateway *gateway;
-	bool idle; /* libcurl has no interest, but may soon have again */
 };
+
+static void finish_connects(struct gateway *gateway)
+{
+	CURLMsg *message;
+	int left;
+
+	while ((message = curl_multi_info_read(gateway->multi, &left))) {
+		struct fetch *fetch;
+
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&fetch);
+		fetch_connected(fetch, message->data.result);
+	}
+}
 
 static void run_curl(struct source *source, uint32_t events)
 {
@@ -78,31 +94,12 @@ static void run_curl(struct source *source, uint32_t events)
 	struct gateway *gateway = socket->gateway;
 	int flags = 0, running, fd = source->fd;
 
-	if (socket->idle) {
-		gateway_watch(gateway, source, 0);
-		return;
-	}
-
 	flags |= (events & (EPOLLIN | EPOLLHUP)) ? CURL_CSELECT_IN : 0;
 	flags |= (events & EPOLLOUT) ? CURL_CSELECT_OUT : 0;
 	flags |= (events & EPOLLERR) ? CURL_CSELECT_ERR : 0;
 	outgoing_look(&gateway->outgoing, fd, &gateway->channel);
 	curl_multi_socket_action(gateway->multi, fd, flags, &running);
-}
-
-static void bury_curl(struct gateway *gateway, struct curl_source *socket)
-{
-	gateway_unwatch(gateway, &socket->source);
-	gateway_bury(gateway, &socket->source, socket);
-}
-
-void gateway_close_curl(struct gateway *gateway, int fd)
-{
-	struct curl_source *socket = outgoing_get(&gateway->outgoing, fd);
-
-	if (socket)
-		bury_curl(gateway, socket);
-	outgoing_remove(&gateway->outgoing, fd);
+	finish_connects(gateway);
 }
 
 /* CURLMOPT_SOCKETFUNCTION */
@@ -113,14 +110,11 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *context,
 	uint32_t events = 0;
 
 	(void)easy;
-	if (!socket)
-		socket = outgoing_get(&gateway->outgoing, fd);
 	if (what == CURL_POLL_REMOVE) {
-		/* A connection that is kept stays registered: its next request wants the same. */
-		if (socket && outgoing_get(&gateway->outgoing, fd))
-			socket->idle = true;
-		else if (socket)
-			bury_curl(gateway, socket);
+		if (socket) {
+			gateway_unwatch(gateway, &socket->source);
+			gateway_bury(gateway, &socket->source, socket);
+		}
 		return 0;
 	}
 	if (!socket) {
@@ -130,11 +124,7 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *context,
 		socket->source = (struct source){.run = run_curl, .fd = fd};
 		socket->gateway = gateway;
 		curl_multi_assign(gateway->multi, fd, socket);
-		outgoing_set(&gateway->outgoing, fd, socket);
 	}
-	if (socket->idle)
-		curl_multi_assign(gateway->multi, fd, socket);
-	socket->idle = false;
 	events |= (what & CURL_POLL_IN) ? EPOLLIN : 0;
 	events |= (what & CURL_POLL_OUT) ? EPOLLOUT : 0;
 	gateway_watch(gateway, &socket->source, events);
@@ -151,21 +141,6 @@ static int on_curl_timer(CURLM *multi, long ms, void *context)
 			      : ms == 0 ? 0
 					: clock_now_ns() + (uint64_t)ms * MS;
 	return 0;
-}
-
-static void finish_fetches(struct gateway *gateway)
-{
-	CURLMsg *message;
-	int left;
-
-	while ((message = curl_multi_info_read(gateway->multi, &left))) {
-		struct fetch *fetch;
-
-		if (message->msg != CURLMSG_DONE)
-			continue;
-		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&fetch);
-		fetch_done(fetch, message->data.result);
-	}
 }
 
 /* --- the loop --- */
@@ -202,25 +177,24 @@ static void hear(void *context, const struct relay_message *message)
 #define FILES_OF_CLIENT 4u
 #define KEPT_MAX 64u
 
-static void share_files(struct gateway *gateway, rlim_t *kept)
+static void share_files(struct gateway *gateway)
 {
 	struct rlimit files;
-	rlim_t clients;
+	rlim_t clients, kept;
 
 	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
 		files.rlim_cur = FILES_OF_LOOP;
-	*kept = files.rlim_cur / 8 < KEPT_MAX ? files.rlim_cur / 8 : KEPT_MAX;
-	clients = files.rlim_cur < *kept + FILES_OF_LOOP
+	kept = files.rlim_cur / 8 < KEPT_MAX ? files.rlim_cur / 8 : KEPT_MAX;
+	clients = files.rlim_cur < kept + FILES_OF_LOOP
 		      ? 0
-		      : (files.rlim_cur - *kept - FILES_OF_LOOP) / FILES_OF_CLIENT;
+		      : (files.rlim_cur - kept - FILES_OF_LOOP) / FILES_OF_CLIENT;
 	gateway->clients_max = clients < GATEWAY_CLIENTS_MAX ? clients + 1 : GATEWAY_CLIENTS_MAX;
+	gateway->kept_max = kept;
 }
 
 int gateway_init(struct gateway *gateway, int listener, int supervisor)
 {
-	rlim_t kept;
-
-	share_files(gateway, &kept);
+	share_files(gateway);
 	gateway->listener = (struct source){.run = run_listener, .fd = listener};
 	gateway->supervisor = (struct source){.run = run_supervisor, .fd = supervisor};
 	gateway->curl_at_ns = UINT64_MAX;
@@ -230,13 +204,15 @@ int gateway_init(struct gateway *gateway, int listener, int supervisor)
 	if (gateway->epoll < 0)
 		return -errno;
 	gateway->multi = curl_multi_init();
-	if (!gateway->multi)
+	gateway->share = curl_share_init();
+	if (!gateway->multi || !gateway->share)
 		return -ENOMEM;
+	/* One thread: no locks.  Each connection's handle is new, and would know no session. */
+	curl_share_setopt(gateway->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
 	curl_multi_setopt(gateway->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
 	curl_multi_setopt(gateway->multi, CURLMOPT_SOCKETDATA, gateway);
 	curl_multi_setopt(gateway->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
 	curl_multi_setopt(gateway->multi, CURLMOPT_TIMERDATA, gateway);
-	curl_multi_setopt(gateway->multi, CURLMOPT_MAXCONNECTS, (long)kept);
 	gateway_watch(gateway, &gateway->supervisor, EPOLLIN);
 	return 0;
 }
@@ -249,15 +225,14 @@ static uint64_t look_after_clients(struct gateway *gateway, uint64_t now)
 
 	for (client = gateway->clients; client; client = next) {
 		next = client->next;
-		if (!client->tunnel && !client_flush(client))
-			continue;
-		client_tick(client, now);
+		if (client_tick(client, now) && !client->tunnel)
+			client_flush(client);
 	}
 	for (client = gateway->clients; client; client = client->next) {
 		if (client->deadline_ns < first)
 			first = client->deadline_ns;
-		if (client->fetch && client->fetch->retry_ns && client->fetch->retry_ns < first)
-			first = client->fetch->retry_ns;
+		if (client->fetch && fetch_due(client->fetch) < first)
+			first = fetch_due(client->fetch);
 	}
 	return first;
 }
@@ -284,10 +259,11 @@ static void run_timer(struct gateway *gateway)
 		return;
 	gateway->curl_at_ns = UINT64_MAX;
 	curl_multi_socket_action(gateway->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	finish_connects(gateway);
 }
 
 /*
- * With one client alone, each message finds us asleep.  The answer of a server that is near comes within
+ * With few clients, each message finds us asleep.  The answer of a server that is near comes within
  * the time that it takes to go to sleep and be woken again.  Whoever else wants the processor has it
  * meanwhile.
  */
@@ -308,7 +284,7 @@ static int await(struct gateway *gateway, struct epoll_event *events, int ms)
 void gateway_run(struct gateway *gateway)
 {
 	UNINITIALIZED struct epoll_event events[EVENTS_AT_ONCE];
-	uint64_t first = UINT64_MAX, now = clock_now_ns();
+	uint64_t first = UINT64_MAX, now = clock_now_ns(), kept;
 
 	while (!gateway->channel.over) {
 		bool room =
@@ -320,7 +296,7 @@ void gateway_run(struct gateway *gateway)
 			client_admit(gateway);
 		gateway_watch(gateway, &gateway->listener, room ? EPOLLIN : 0);
 		n = await(gateway, events, sleep_ms(gateway, first, now));
-		gateway->spins = n > 0 && gateway->n_clients == 1;
+		gateway->spins = n > 0 && gateway->n_clients <= SPIN_CLIENTS_MAX;
 		for (int i = 0; i < n; i++) {
 			struct source *source = events[i].data.ptr;
 
@@ -328,12 +304,10 @@ void gateway_run(struct gateway *gateway)
 				source->run(source, events[i].events);
 		}
 		run_timer(gateway);
-		finish_fetches(gateway);
-		/* What a fetch begun just now may do at once. */
-		run_timer(gateway);
-		finish_fetches(gateway);
 		now = clock_now_ns();
 		first = look_after_clients(gateway, now);
+		kept = upstream_expire(gateway, now);
+		first = kept < first ? kept : first;
 		channel_forget(&gateway->channel, now);
 		free_dead(gateway);
 	}

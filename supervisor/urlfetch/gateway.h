@@ -10,21 +10,23 @@
 #include <stdint.h>
 
 /*
- * gae-urlfetch in one thread: an epoll loop over the listener, the clients, libcurl's sockets and
- * the supervisor.
+ * gae-urlfetch in one thread: an epoll loop over the listener, the clients, the servers, what
+ * libcurl is connecting to, and the supervisor.
  *
- *   listener ─accept─▶ client ─▶ request ─┬─▶ fetch   (libcurl, http and https URLs) ─▶ answer
- *                                         └─▶ tunnel  (CONNECT: libcurl connects, then bytes both ways)
+ *   listener ─accept─▶ client ─▶ request ─┬─▶ fetch   (http and https URLs) ─▶ upstream ─▶ answer
+ *                                         └─▶ tunnel  (CONNECT: bytes both ways)
  *
  * Nothing but the question to the supervisor is ever waited for, which takes microseconds.
  * Memory is bounded by GATEWAY_CLIENTS_MAX times what one client may hold; where the limit on open
  * files allows fewer clients, the others wait in the listener's queue.
  */
 #define GATEWAY_CLIENTS_MAX 512
-#define GATEWAY_SPARE_MAX 32 /* fetches, with their easy handles, kept for the next requests */
+#define GATEWAY_ABANDONED_MAX 32 /* see connect_stop() */
+#define GATEWAY_SPARE_MAX 32     /* fetches kept for the next requests */
 
 struct client;
 struct fetch;
+struct upstream;
 
 /* Something with a descriptor in the loop. */
 struct source {
@@ -40,14 +42,19 @@ struct gateway {
 	struct source listener, supervisor;
 	struct channel channel;
 	struct outgoing outgoing;
-	CURLM *multi;
+	CURLM *multi;  /* makes connections */
+	CURLSH *share; /* what they have learnt of TLS: sessions that may be resumed */
+	struct upstream *kept_newest, *kept_oldest; /* that wait for their next request */
+	size_t n_kept, kept_max;
+	uint64_t abandoned_ns[GATEWAY_ABANDONED_MAX]; /* when look-ups were given up, in a ring */
+	size_t n_abandoned;
 	struct fetch *spare_fetches[GATEWAY_SPARE_MAX];
 	size_t n_spare_fetches;
 	uint64_t curl_at_ns; /* when libcurl wants to be called; UINT64_MAX: never */
 	struct client *clients;
 	size_t n_clients, clients_max;
 	uint64_t accept_at_ns; /* no descriptor was to be had: none is taken before this */
-	bool spins;            /* one client, one request: see await() */
+	bool spins;            /* something was to do, for few clients: see await() */
 	struct source *dead;   /* freed when the events at hand are dealt with */
 	/* What the command line says. */
 	const char *app;
@@ -72,9 +79,6 @@ void gateway_watch(struct gateway *gateway, struct source *source, uint32_t even
  * heard of: most often it is wanted again by then, and two system calls are saved.
  */
 void gateway_relax(struct gateway *gateway, struct source *source, uint32_t events);
-
-/** gateway_close_curl() - a socket of libcurl's is about to be closed. */
-void gateway_close_curl(struct gateway *gateway, int fd);
 
 /** gateway_unwatch() - before the descriptor is closed: source->run is never called again. */
 void gateway_unwatch(struct gateway *gateway, struct source *source);

@@ -42,17 +42,6 @@ void outgoing_look(struct outgoing *outgoing, int fd, struct channel *channel)
 	channel_connected(channel, outgoing->sockets[fd].cookie, &from, &to);
 }
 
-void outgoing_set(struct outgoing *outgoing, int fd, void *watcher)
-{
-	if (outgoing_has(outgoing, fd))
-		outgoing->sockets[fd].watcher = watcher;
-}
-
-void *outgoing_get(const struct outgoing *outgoing, int fd)
-{
-	return outgoing_has(outgoing, fd) ? outgoing->sockets[fd].watcher : NULL;
-}
-
 void outgoing_remove(struct outgoing *outgoing, int fd)
 {
 	if (outgoing_has(outgoing, fd))

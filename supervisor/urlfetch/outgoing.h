@@ -15,7 +15,6 @@ struct channel;
 struct outgoing_socket {
 	uint64_t cookie; /* 0: none of ours */
 	bool connected;  /* and the supervisor knows */
-	void *watcher;   /* of gateway.c; NULL: none */
 };
 
 struct outgoing {
@@ -28,10 +27,6 @@ int outgoing_add(struct outgoing *outgoing, int fd, uint64_t cookie);
 
 /** outgoing_look() - tell the supervisor once @fd is connected; nothing happens on other descriptors. */
 void outgoing_look(struct outgoing *outgoing, int fd, struct channel *channel);
-
-/** outgoing_set(), outgoing_get() - keep something with @fd until it is removed; on other descriptors nothing is kept. */
-void outgoing_set(struct outgoing *outgoing, int fd, void *watcher);
-void *outgoing_get(const struct outgoing *outgoing, int fd);
 
 /** outgoing_remove() - before @fd is closed. */
 void outgoing_remove(struct outgoing *outgoing, int fd);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "urlfetch/reader.h"
 
+#include "urlfetch/syntax.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -81,22 +83,6 @@ const char *reader_field(const struct reader_request *request, const char *name)
 
 /* --- our own reading of the head: lines, NUL-terminated in place --- */
 
-/* RFC 9110, 5.6.2 */
-static bool is_token_char(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       (c && strchr("!#$%&'*+-.^_`|~", c));
-}
-
-static size_t token_size(const char *text)
-{
-	size_t n = 0;
-
-	while (is_token_char(text[n]))
-		n++;
-	return n;
-}
-
 /* Cuts the line at *@at, whose end is a CRLF.  Return: the line, or NULL: it has a bare CR, LF or NUL in it. */
 static char *cut_line(char **at, const char *end)
 {
@@ -146,7 +132,7 @@ static int read_target(struct reader *reader)
 static int read_request_line(struct reader *reader, char *line)
 {
 	struct reader_request *request = &reader->request;
-	size_t method = token_size(line);
+	size_t method = syntax_token_size(line);
 	char *target = line + method + 1, *space;
 
 	if (method == 0 || line[method] != ' ')
@@ -166,15 +152,10 @@ static int read_request_line(struct reader *reader, char *line)
 	return read_target(reader);
 }
 
-static bool is_value_char(char c)
-{
-	return c == '\t' || (unsigned char)c >= ' ';
-}
-
 static int read_field(struct reader *reader, char *line)
 {
 	struct reader_request *request = &reader->request;
-	size_t name = token_size(line), size;
+	size_t name = syntax_token_size(line), size;
 	char *value = line + name + 1;
 
 	if (line[0] == ' ' || line[0] == '\t')
@@ -188,9 +169,8 @@ static int read_field(struct reader *reader, char *line)
 	size = strlen(value);
 	while (size > 0 && (value[size - 1] == ' ' || value[size - 1] == '\t'))
 		value[--size] = '\0';
-	for (size_t i = 0; i < size; i++)
-		if (!is_value_char(value[i]) || value[i] == 0x7f)
-			return reader_fail(reader, BAD_REQUEST, "a control character in a header");
+	if (!syntax_is_value(value, size))
+		return reader_fail(reader, BAD_REQUEST, "a control character in a header");
 	request->fields[request->n_fields++] = (struct reader_field){line, value};
 	return 0;
 }

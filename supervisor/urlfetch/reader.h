@@ -20,7 +20,7 @@
  * The head is collected whole and read twice: by our own reader, which takes the strict form of
  * RFC 9112 alone (CRLF, no folded lines, no blank before a colon, each framing header once), and by
  * llhttp, which then also reads the body.  Both must agree that it is a request, and nothing of
- * its bytes is ever passed on: what goes out is written anew by libcurl.
+ * its bytes is ever passed on: what goes out is written anew (request_head.h).
  */
 #define READER_HEAD_MAX (RULES_URL_MAX + RULES_HEADERS_MAX + 64)
 #define READER_FIELDS_MAX 100

@@ -5,11 +5,11 @@
 #include "shared/base/compiler.h"
 #include "shared/base/fd.h"
 #include "urlfetch/client.h"
+#include "urlfetch/connect.h"
 #include "urlfetch/fetch.h"
 #include "urlfetch/hello.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,29 +202,12 @@ static void run_far(struct source *source, uint32_t events)
 	run(CONTAINER_OF(source, struct tunnel, far));
 }
 
-void tunnel_tick(struct tunnel *tunnel, uint64_t now_ns)
+bool tunnel_tick(struct tunnel *tunnel, uint64_t now_ns)
 {
-	if (now_ns >= tunnel->deadline_ns)
-		refuse(tunnel, "no TLS ClientHello within 10 seconds");
-}
-
-/* A duplicate of libcurl's socket: it closes its own. Return: descriptor or -1. */
-static int take_socket(struct fetch *fetch)
-{
-	struct outgoing *outgoing = &fetch->gateway->outgoing;
-	curl_socket_t theirs = CURL_SOCKET_BAD;
-	int fd;
-
-	curl_easy_getinfo(fetch->easy, CURLINFO_ACTIVESOCKET, &theirs);
-	if (theirs == CURL_SOCKET_BAD || (size_t)theirs >= outgoing->n)
-		return -1;
-	outgoing_look(outgoing, theirs, &fetch->gateway->channel);
-	fd = fcntl(theirs, F_DUPFD_CLOEXEC, 3);
-	if (fd >= 0 && outgoing_add(outgoing, fd, outgoing->sockets[theirs].cookie) < 0)
-		fd_close(&fd);
-	if (fd >= 0)
-		outgoing->sockets[fd].connected = true;
-	return fd;
+	if (now_ns < tunnel->deadline_ns)
+		return true;
+	refuse(tunnel, "no TLS ClientHello within 10 seconds");
+	return false;
 }
 
 void tunnel_begin(struct fetch *fetch)
@@ -232,7 +215,7 @@ void tunnel_begin(struct fetch *fetch)
 	static const char yes[] = "HTTP/1.1 200 Connection established\r\n\r\n";
 	struct client *client = fetch->client;
 	struct tunnel *tunnel = malloc(sizeof(*tunnel));
-	int fd = tunnel ? take_socket(fetch) : -1;
+	int fd = tunnel ? connect_take_socket(fetch) : -1;
 
 	if (fd < 0) {
 		free(tunnel);

@@ -2,6 +2,7 @@
 #ifndef URLFETCH_TUNNEL_H
 #define URLFETCH_TUNNEL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct fetch;
@@ -19,8 +20,8 @@ void tunnel_begin(struct fetch *fetch);
 /** tunnel_run_client() - events on the client's side. */
 void tunnel_run_client(struct tunnel *tunnel, uint32_t events);
 
-/** tunnel_tick() - end it where no ClientHello has come in time. */
-void tunnel_tick(struct tunnel *tunnel, uint64_t now_ns);
+/** tunnel_tick() - end it where no ClientHello has come in time.  Return: false: it is gone, with its client. */
+bool tunnel_tick(struct tunnel *tunnel, uint64_t now_ns);
 
 /** tunnel_free() - close the far side.  NULL allowed. */
 void tunnel_free(struct tunnel *tunnel);

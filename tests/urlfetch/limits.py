@@ -93,6 +93,27 @@ print(all(map(is_open, slow + half)))
     expect(out == "True\n", out)
 
 
+def test_a_name_server_that_is_silent_holds_up_nobody(world):
+    """Neither when the deadline of a fetch is over that waits for it, nor when its client leaves."""
+    server = world.name_server(lambda *_: None)
+    out = world.python(f"""
+def ask(name, deadline):
+    s = connect()
+    s.sendall(b"GET http://%s:{NGINX}/ HTTP/1.1\\r\\nHost: %s:{NGINX}\\r\\nX-Urlfetch-Deadline: %d\\r\\n\\r\\n" % (name, name, deadline))
+    return s
+begun = time.monotonic()
+late, leaves = ask(b"late.test", 1), ask(b"leaves.test", 60)
+print(head(late)[9:12].decode(), time.monotonic() - begun < 2.5)
+leaves.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\\1\\0\\0\\0\\0\\0\\0\\0")
+leaves.close()
+time.sleep(0.2)
+begun = time.monotonic()
+print(urllib.request.urlopen("http://good.test:{NGINX}/small").read(), time.monotonic() - begun < 1.5)
+""")
+    expect({"late.test", "leaves.test"} <= set(server.names()), f"it was asked {server.names()}")
+    expect(out == "504 True\nb'small\\n' True\n", out)
+
+
 def used(err, to):
     found = re.search(r"gae-urlfetch +tcp +" + to + r" +(\d+) +(\d+) +(\S+) +(\S+)", err)
     expect(found, f"no row for {to}: {err}")
