@@ -352,6 +352,16 @@ ELSEWHERE = [
         "hostile: tls must name the host that connect names": (
             "CONNECT to one host, TLS to another", "TLS to the same gets through"),
         "hostile: only tls goes through connect": ("CONNECT, and then no TLS", "TLS gets through"),
+        "servers: a second answer is nobodys": ("a server that sends two answers to one request", "one is handed on"),
+        "servers: a body behind the head that HEAD gets is nobodys": (
+            "a server that sends a body to HEAD", "the head is handed on, and the next request answered"),
+        "servers: what comes on an idle connection ends it": (
+            "an answer on a connection that nobody asks anything", "without it the connection is used again"),
+        "servers: behind an answer to half a request there is no other": (
+            "an answer before the request was sent", "after it the connection is used again"),
+        "servers: an answer that can be read in two ways is none": (
+            "answers whose end can be read in two ways", "those with one end are handed on"),
+        "servers: heads without end are given up": ("heads of 32 KB and more, and of 100 without end", "shorter ones are handed on"),
         "limits: a body beyond 10 mb is refused": ("a byte more than may be sent", "10 MB are sent"),
         "limits: one slow client holds up nobody": ("20 clients that take nothing, 20 that say half", "50 requests beside them"),
         "limits: quotas hold": ("a connect beyond the quota", "within it, it connects")}),
