@@ -231,7 +231,7 @@ $(BUILD)/tests/bench/unaccounted/gae-run: $(BUILD)/gae-run
 # The dispatcher's meets a kernel of its own: tests/fuzz/fake.
 FAKES := target_read target_read_both target_read_vector target_write target_scatter target_duplicate target_group \
 	target_process target_name target_raise unix_has_our_uid notify_alive notify_answer notify_continue notify_give \
-	loop_add trace_decided connect bind shutdown sendmsg sendto send recvmsg socket getsockopt getsockname getpeername \
+	loop_add trace_decided connect bind shutdown sendmsg sendto send recvmsg socket getsockopt setsockopt getsockname getpeername \
 	poll fcntl
 build-fuzz/dispatch: build-fuzz/obj/tests/fuzz/fake/kernel.o build-fuzz/obj/tests/fuzz/fake/fence.o
 build-fuzz/dispatch: FUZZ_LDFLAGS = $(addprefix -Wl$(comma)--wrap=,$(FAKES))

@@ -14,9 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#if LIBCURL_VERSION_NUM < 0x075700
-#error "gae-urlfetch needs libcurl 7.87 (CURLOPT_QUICK_EXIT)"
-#endif
+_Static_assert(LIBCURL_VERSION_NUM >= 0x075700, "libcurl 7.87 is needed: CURLOPT_QUICK_EXIT");
 
 enum { FORBIDDEN = 403, TOO_MANY = 429, UNAVAILABLE = 503 };
 /* After so long getaddrinfo(3) has most likely given up. */

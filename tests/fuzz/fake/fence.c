@@ -302,18 +302,32 @@ ssize_t __wrap_sendto(int fd, const void *data, size_t size, int flags, const st
 ssize_t __wrap_sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *to,
 		      socklen_t to_size)
 {
-	(void)data;
-	(void)flags;
-	(void)to_size;
-	expect_known(kind_of(fd));
-	fake_expect(!to);
-	return outcome() < 0 ? -1 : (ssize_t)size;
+	struct iovec part = {(void *)(uintptr_t)data, size};
+	struct msghdr message = {.msg_name = (void *)(uintptr_t)to,
+				 .msg_namelen = to_size,
+				 .msg_iov = &part,
+				 .msg_iovlen = 1};
+
+	return __wrap_sendmsg(fd, &message, flags);
 }
 
 ssize_t __wrap_send(int fd, const void *data, size_t size, int flags);
 ssize_t __wrap_send(int fd, const void *data, size_t size, int flags)
 {
-	return __wrap_sendto(fd, data, size, flags, NULL, 0);
+	(void)data;
+	(void)flags;
+	expect_known(kind_of(fd));
+	return outcome() < 0 ? -1 : (ssize_t)size;
+}
+
+/* The one option that the supervisor sets for a program, read once from it. */
+int __wrap_setsockopt(int fd, int level, int option, const void *value, socklen_t size);
+int __wrap_setsockopt(int fd, int level, int option, const void *value, socklen_t size)
+{
+	expect_known(kind_of(fd));
+	fake_expect(level == SOL_SOCKET && option == SO_LINGER && value &&
+		    size == sizeof(struct linger));
+	return outcome() < 0 ? -1 : 0;
 }
 
 ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags);
