@@ -10,6 +10,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -100,6 +101,7 @@ static int fence_files(const char *certificates)
 #define OWN_ARCH AUDIT_ARCH_AARCH64
 #endif
 #define X32_BIT 0x40000000u
+#define FOR_WRITING (O_ACCMODE | O_CREAT | O_TRUNC)
 
 static const unsigned int refused[] = {
     /* other programs, other processes */
@@ -234,45 +236,14 @@ static void on_call(struct code *code, uint32_t number, uint32_t action)
 	answer(code, action);
 }
 
-/* Opening is for reading.  @flags: the argument that says so. */
-static void only_reads(struct code *code, uint32_t number, unsigned int flags)
+/* The number is loaded: @call passes only where @test of its @argument with @k is @wanted. */
+static void only_if(struct code *code, uint32_t call, unsigned int argument, unsigned short test,
+		    uint32_t k, bool wanted, uint32_t error)
 {
-	emit(code, BPF_JMP | BPF_JEQ | BPF_K, number, 0, 4);
-	load(code, LOW_WORD(flags));
-	emit(code, BPF_JMP | BPF_JSET | BPF_K, O_ACCMODE | O_CREAT | O_TRUNC, 0, 1);
-	answer(code, SECCOMP_RET_ERRNO | EACCES);
-	answer(code, SECCOMP_RET_ALLOW);
-}
-
-/* A new thread, no new process. */
-static void only_threads(struct code *code)
-{
-	emit(code, BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 4);
-	load(code, LOW_WORD(0));
-	emit(code, BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 1, 0);
-	answer(code, SECCOMP_RET_ERRNO | EPERM);
-	answer(code, SECCOMP_RET_ALLOW);
-	/* Its flags are in memory: the C library falls back to clone(2). */
-	on_call(code, SYS_clone3, SECCOMP_RET_ERRNO | ENOSYS);
-}
-
-/* Signals to itself: abort(3), pthread_kill(3). */
-static void only_own_signals(struct code *code)
-{
-	emit(code, BPF_JMP | BPF_JEQ | BPF_K, SYS_tgkill, 0, 4);
-	load(code, LOW_WORD(0));
-	emit(code, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)getpid(), 1, 0);
-	answer(code, SECCOMP_RET_ERRNO | EPERM);
-	answer(code, SECCOMP_RET_ALLOW);
-}
-
-/* Limits of its own: the supervisor's, of the same user, could be lowered as well. */
-static void only_own_limits(struct code *code)
-{
-	emit(code, BPF_JMP | BPF_JEQ | BPF_K, SYS_prlimit64, 0, 4);
-	load(code, LOW_WORD(0));
-	emit(code, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0);
-	answer(code, SECCOMP_RET_ERRNO | EPERM);
+	emit(code, BPF_JMP | BPF_JEQ | BPF_K, call, 0, 4);
+	load(code, LOW_WORD(argument));
+	emit(code, BPF_JMP | test | BPF_K, k, wanted, !wanted);
+	answer(code, SECCOMP_RET_ERRNO | error);
 	answer(code, SECCOMP_RET_ALLOW);
 }
 
@@ -318,13 +289,16 @@ static int fence_calls(void)
 #if defined(__x86_64__)
 	emit(code, BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
 	answer(code, SECCOMP_RET_ERRNO | ENOSYS);
-	only_reads(code, SYS_open, 1);
+	only_if(code, SYS_open, 1, BPF_JSET, FOR_WRITING, false, EACCES);
 #endif
-	only_reads(code, SYS_openat, 2);
+	only_if(code, SYS_openat, 2, BPF_JSET, FOR_WRITING, false, EACCES);
 	on_call(code, SYS_openat2, SECCOMP_RET_ERRNO | ENOSYS);
-	only_threads(code);
-	only_own_signals(code);
-	only_own_limits(code);
+	/* Threads, no processes.  Of clone3(2) the flags are in memory: the C library falls back. */
+	only_if(code, SYS_clone, 0, BPF_JSET, CLONE_THREAD, true, EPERM);
+	on_call(code, SYS_clone3, SECCOMP_RET_ERRNO | ENOSYS);
+	/* Its own signals (abort(3), pthread_kill(3)) and limits; the supervisor is of the same user. */
+	only_if(code, SYS_tgkill, 0, BPF_JEQ, (uint32_t)getpid(), true, EPERM);
+	only_if(code, SYS_prlimit64, 0, BPF_JEQ, 0, true, EPERM);
 	only_ip_sockets(code);
 	no_typing(code);
 	for (size_t i = 0; i < N_REFUSED; i++)
