@@ -197,6 +197,11 @@ bool client_flush(struct client *client)
 		if (client->fetch)
 			exchange_resume(client->fetch);
 	} while (client->state == CLIENT_ANSWERED && before != CLIENT_ANSWERED);
+	/* Half a request, and the other half will never come. */
+	if (client->state == CLIENT_READING && client->end_of_input) {
+		client_free(client);
+		return false;
+	}
 	client_watch(client);
 	return true;
 }
@@ -206,7 +211,7 @@ void client_done(struct client *client)
 	client->fetch = NULL;
 	/* What is left of the request's body cannot be told from a next request any more. */
 	if (client->reader.state != READER_DONE || !client->reader.request.keep_alive ||
-	    client->end_of_input)
+	    (client->end_of_input && client->in_at == client->in_end))
 		client->close_then = true;
 	set_state(client, CLIENT_ANSWERED, STUCK_NS);
 }

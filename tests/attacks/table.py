@@ -344,6 +344,8 @@ ELSEWHERE = [
             "a request behind one that is refused", "behind one that is not it is answered"),
         "hostile: header bombs are refused": ("5,000 header lines, a megabyte of one, of a URL", "fifty lines are taken"),
         "hostile: half closed clients get their answer": ("clients that shut one direction", "their request is answered"),
+        "hostile: half closed clients get all their answers": (
+            "half a request behind two whole ones, and then the end", "the two are answered"),
         "hostile: clients that leave are forgotten": ("2,000 that leave in the middle of a request", "the next is served"),
         "hostile: slow requests and silent connections are given up": (
             "a head byte by byte, 600 connections held open", "a head in three parts is answered"),

@@ -55,6 +55,21 @@ print(raw("{GET}")[1])
     expect(out == "200\nb''\n", out)
 
 
+def test_half_closed_clients_get_all_their_answers(world):
+    """A request with a body, one behind it, and in the second round half a third; all in one piece, and then the end."""
+    out = world.python(f"""
+for behind in b"", b"GET http://good.te":
+    s = connect()
+    s.settimeout(5)
+    s.sendall(b"{POST}Content-Length: 4\\r\\n\\r\\nbody{GET}{HOST}\\r\\n" + behind)
+    s.shutdown(socket.SHUT_WR)
+    data = b""
+    while part := s.recv(65536): data += part
+    print(data.count(b"HTTP/1.1 200"), data.endswith(b"\\r\\n\\r\\nsmall\\n"))
+""")
+    expect(out == "2 True\n2 True\n", out)
+
+
 def test_clients_that_leave_are_forgotten(world):
     out = world.python(f"""
 for i in range(2000):
