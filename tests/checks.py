@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the runners under tests/ say that something is wrong, cannot be tried, or takes its time."""
 import os
+import shutil
 import time
 
 
@@ -17,6 +18,18 @@ def own_places(directory):
     for variable, name in (("XDG_STATE_HOME", "state"), ("XDG_RUNTIME_DIR", "run")):
         os.environ[variable] = os.path.join(directory, name)
         os.makedirs(os.environ[variable], 0o700, exist_ok=True)
+
+
+def remove_tree(directory):
+    """Removes it with all that is in it, also while a supervisor whose program has ended takes its own files away."""
+    end = time.monotonic() + 10
+    while True:
+        try:
+            return shutil.rmtree(directory)
+        except OSError:  # gone before it was unlinked, or come after the directory was read
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
 
 
 def expect(condition, why):

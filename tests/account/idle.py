@@ -201,9 +201,10 @@ time.sleep(100)
     supervisor = process.supervisor()
     expect(process.line(60) == "open", process.stderr.read() if process.poll() is not None else "not open")
     time.sleep(0.5)
-    # The least of three: a tick that somebody else's work has made longer is no cost of ours.
+    # The least of six: they are looked at 5, 15 and 35 seconds after they were made, and a tick that somebody else's work
+    # has made longer is no cost of ours.
     used = []
-    while len(used) < 3 and (not used or min(used) >= 50):
+    while len(used) < 6 and (not used or min(used) >= 50):
         before = cpu_ms(supervisor)
         time.sleep(5)
         used.append(cpu_ms(supervisor) - before)

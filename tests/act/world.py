@@ -2,7 +2,6 @@
 """What every test needs: policies, programs native and fenced, a witness, deadlines."""
 import os
 import select
-import shutil
 import signal
 import socket
 import subprocess
@@ -12,7 +11,7 @@ import time
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from checks import Failure, Skip, expect, until
+from checks import Failure, Skip, expect, remove_tree, until
 from processes import descendants, named_below
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -124,7 +123,7 @@ class World:
                     pipe.close()
         for thing in self.closing:
             thing.close()
-        shutil.rmtree(self.directory)
+        remove_tree(self.directory)
 
     def path(self, name):
         return os.path.join(self.directory, name)

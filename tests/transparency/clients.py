@@ -18,6 +18,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from both import GAE_RUN, HERE, POLICY, PYTHON
+from checks import remove_tree
 from python_tests import read_list
 
 LIMIT = 40
@@ -265,7 +266,7 @@ class Place:
             end = f"not over after {LIMIT} s"
         end_group(process)
         result = [end, out.decode(errors="replace"), err.decode(errors="replace")]
-        shutil.rmtree(place)
+        remove_tree(place)
         return [text.replace(place, "RUN") for text in result]
 
 

@@ -3,7 +3,6 @@
 import http.server
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -14,7 +13,7 @@ import time
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from checks import Failure, Skip, expect, until
+from checks import Failure, Skip, expect, remove_tree, until
 from nameserver import Hostile
 from processes import named
 
@@ -208,7 +207,7 @@ openssl x509 -req -in good.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 
     def close(self):
         self.nginx.send_signal(signal.SIGTERM)
         self.nginx.wait(10)
-        shutil.rmtree(self.d)
+        remove_tree(self.d)
 
     def end_started(self):
         for process in self.started:

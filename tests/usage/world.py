@@ -2,7 +2,6 @@
 """What every test needs: a ledger of its own, what writes it and what reads it."""
 import json
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -10,7 +9,7 @@ import tempfile
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from checks import Failure, Skip, expect
+from checks import Failure, Skip, expect, remove_tree
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(TOP, os.environ.get("BUILD", "build"))
@@ -73,7 +72,7 @@ class World:
                     pipe.close()
                 except BrokenPipeError:
                     pass
-        shutil.rmtree(self.directory)
+        remove_tree(self.directory)
 
     def path(self, name):
         return os.path.join(self.directory, name)
