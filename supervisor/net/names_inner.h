@@ -37,6 +37,9 @@ struct names_address {
 
 enum names_state { NAME_IDLE, NAME_QUEUED, NAME_PENDING };
 
+/* Bits: of one name's addresses each kind is asked for by itself. */
+enum names_family { NAMES_V4 = 1, NAMES_V6 = 2 };
+
 struct names_entry {
 	char *text;         /* NULL: a free place for an observed name */
 	uint32_t same_hash; /* next in the table of texts */
@@ -65,14 +68,11 @@ struct names_entry {
 	uint64_t asked;      /* larger: asked for later by the program */
 };
 
-/* A set: of one name's addresses each kind is asked for by itself. */
-enum names_family { NAMES_NO_FAMILY = 0, NAMES_V4 = 1, NAMES_V6 = 2 };
-
 /* Until when a no is certain; apart, for a decision goes through many of them. */
 struct names_certainty {
 	int64_t until_ms;
-	bool failed;               /* it has no address, for all that is known */
-	enum names_family unclear; /* set: nobody knows these */
+	bool failed;          /* it has no address, for all that is known */
+	unsigned int unclear; /* families that nobody knows */
 };
 
 struct names_queue {

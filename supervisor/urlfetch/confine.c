@@ -247,32 +247,28 @@ static void only_if(struct code *code, uint32_t call, unsigned int argument, uns
 	answer(code, SECCOMP_RET_ALLOW);
 }
 
+/* The same for several values: @call passes where its @argument is one of @values, or (not @among) none. */
+static void only_among(struct code *code, uint32_t call, unsigned int argument,
+		       const uint32_t *values, uint8_t n, bool among, uint32_t error)
+{
+	emit(code, BPF_JMP | BPF_JEQ | BPF_K, call, 0, (uint8_t)(n + 3));
+	load(code, LOW_WORD(argument));
+	/* Over the other values, and the answer where it is none of them. */
+	for (uint8_t i = 0; i < n; i++)
+		emit(code, BPF_JMP | BPF_JEQ | BPF_K, values[i], (uint8_t)(n - i), 0);
+	answer(code, among ? SECCOMP_RET_ERRNO | error : SECCOMP_RET_ALLOW);
+	answer(code, among ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | error);
+}
+
 /*
  * IP, and the netlink of getaddrinfo(3).  No local sockets: behind those are services that do things
  * for their user (D-Bus, a container engine, an agent with keys).  Name services that are asked over
  * one (nscd, systemd-resolved) give way to the next in nsswitch.conf(5).
  */
-static void only_ip_sockets(struct code *code)
-{
-	emit(code, BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 6);
-	load(code, LOW_WORD(0));
-	emit(code, BPF_JMP | BPF_JEQ | BPF_K, AF_INET, 3, 0);
-	emit(code, BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 2, 0);
-	emit(code, BPF_JMP | BPF_JEQ | BPF_K, AF_NETLINK, 1, 0);
-	answer(code, SECCOMP_RET_ERRNO | EAFNOSUPPORT);
-	answer(code, SECCOMP_RET_ALLOW);
-}
+static const uint32_t families[] = {AF_INET, AF_INET6, AF_NETLINK};
 
 /* Standard error may be a terminal, which would take what is pushed into it for typed. */
-static void no_typing(struct code *code)
-{
-	emit(code, BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 5);
-	load(code, LOW_WORD(1));
-	emit(code, BPF_JMP | BPF_JEQ | BPF_K, TIOCSTI, 1, 0);
-	emit(code, BPF_JMP | BPF_JEQ | BPF_K, TIOCLINUX, 0, 1);
-	answer(code, SECCOMP_RET_ERRNO | EPERM);
-	answer(code, SECCOMP_RET_ALLOW);
-}
+static const uint32_t typing[] = {TIOCSTI, TIOCLINUX};
 
 static int fence_calls(void)
 {
@@ -299,8 +295,8 @@ static int fence_calls(void)
 	/* Its own signals (abort(3), pthread_kill(3)) and limits; the supervisor is of the same user. */
 	only_if(code, SYS_tgkill, 0, BPF_JEQ, (uint32_t)getpid(), true, EPERM);
 	only_if(code, SYS_prlimit64, 0, BPF_JEQ, 0, true, EPERM);
-	only_ip_sockets(code);
-	no_typing(code);
+	only_among(code, SYS_socket, 0, families, 3, true, EAFNOSUPPORT);
+	only_among(code, SYS_ioctl, 1, typing, 2, false, EPERM);
 	for (size_t i = 0; i < N_REFUSED; i++)
 		on_call(code, refused[i], SECCOMP_RET_ERRNO | EPERM);
 	answer(code, SECCOMP_RET_ALLOW);

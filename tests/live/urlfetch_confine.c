@@ -163,6 +163,24 @@ static int new_namespace(void)
 	return say(unshare(CLONE_FS));
 }
 
+/* What a terminal may do is the system's to say; of what is none the kernel says ENOTTY. */
+static int type_ahead(void)
+{
+	return say(ioctl(open("/dev/null", O_RDONLY | O_CLOEXEC), TIOCSTI, "x"));
+}
+
+static int type_by_console(void)
+{
+	return say(ioctl(open("/dev/null", O_RDONLY | O_CLOEXEC), TIOCLINUX, "\2"));
+}
+
+static int ask_for_size(void)
+{
+	struct winsize size;
+
+	return say(ioctl(open("/dev/null", O_RDONLY | O_CLOEXEC), TIOCGWINSZ, &size));
+}
+
 static const struct {
 	const char *what;
 	int (*act)(void);
@@ -322,6 +340,20 @@ Test(urlfetch_confine, what_it_gives_up)
 		cr_expect_eq(in_child(forbidden[i].act, true), forbidden[i].error, "%s: %d",
 			     forbidden[i].what, in_child(forbidden[i].act, true));
 	}
+	end();
+}
+
+Test(urlfetch_confine, it_types_nothing)
+{
+#if defined(__SANITIZE_ADDRESS__)
+	cr_skip_test("built with a sanitizer it puts up no filter");
+#endif
+	begin();
+	cr_expect_eq(in_child(type_ahead, false), ENOTTY);
+	cr_expect_eq(in_child(type_ahead, true), EPERM);
+	cr_expect_eq(in_child(type_by_console, false), ENOTTY);
+	cr_expect_eq(in_child(type_by_console, true), EPERM);
+	cr_expect_eq(in_child(ask_for_size, true), ENOTTY, "other calls are the kernel's");
 	end();
 }
 
