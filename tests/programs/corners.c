@@ -475,6 +475,10 @@ static void lingering(void)
 	say("linger, short", setsockopt(fds[0], SOL_SOCKET, SO_LINGER, &set, sizeof(set) - 1));
 	say("linger, shorter", setsockopt(fds[0], SOL_SOCKET, SO_LINGER, &set, sizeof(int) - 1));
 	say("linger, negative", setsockopt(fds[0], SOL_SOCKET, SO_LINGER, &set, (socklen_t)-1));
+	say("linger, shorter, nowhere",
+	    setsockopt(fds[0], SOL_SOCKET, SO_LINGER, (void *)8, sizeof(int) - 1));
+	say("linger, short, nowhere",
+	    setsockopt(fds[0], SOL_SOCKET, SO_LINGER, (void *)8, sizeof(int)));
 	say("linger, nowhere", setsockopt(fds[0], SOL_SOCKET, SO_LINGER, (void *)8, sizeof(set)));
 	say("linger, a file", setsockopt(file, SOL_SOCKET, SO_LINGER, &set, sizeof(set)));
 	say("linger, nothing", setsockopt(999, SOL_SOCKET, SO_LINGER, &set, sizeof(set)));
